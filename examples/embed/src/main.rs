@@ -1,0 +1,2 @@
+//! usso.
+fn main() {}

@@ -1,0 +1,6 @@
+//! Who exists: tenants, users and the identifiers by which users are found.
+
+pub mod credential;
+pub mod identifier;
+pub mod tenant;
+pub mod user;

@@ -1,0 +1,116 @@
+//! Administration of users: what an administrator may do to whom.
+//!
+//! # Security
+//!
+//! Nobody gives a role, or touches an account, that is mightier than its own.
+
+use crate::{
+    access::{self, SUPERADMIN},
+    deps::Deps,
+    directory::user::{self, Refused as UserRefused, Update, User},
+    kernel::{
+        id::UserId,
+        refusal::{Refusal, Stop},
+    },
+    session::{self, token::Caller},
+};
+
+/// Why an operation was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refused {
+    /// It would touch or make an account that is mightier than the caller's.
+    Mightier,
+    /// The directory refused it.
+    User(UserRefused),
+}
+
+impl Refusal for Refused {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Mightier => "access.forbidden",
+            Self::User(refused) => refused.code(),
+        }
+    }
+
+    fn status(&self) -> u16 {
+        match self {
+            Self::Mightier => 403,
+            Self::User(refused) => refused.status(),
+        }
+    }
+
+    fn message(&self) -> &'static str {
+        match self {
+            Self::Mightier => "Only a superadministrator can do this to a superadministrator.",
+            Self::User(refused) => refused.message(),
+        }
+    }
+}
+
+/// Checks that `caller` may give these roles.
+///
+/// # Errors
+///
+/// [`Refused::Mightier`].
+pub fn check_grant(caller: &Caller, roles: &[String]) -> Result<(), Refused> {
+    if roles.iter().all(|role| access::may_grant(caller, role)) {
+        Ok(())
+    } else {
+        Err(Refused::Mightier)
+    }
+}
+
+/// Changes a user.
+///
+/// # Errors
+///
+/// [`Refused::Mightier`], as [`user::update`] within [`Refused::User`], [`Stop::Fault`].
+pub async fn update(
+    deps: &Deps,
+    caller: &Caller,
+    id: UserId,
+    update: Update,
+) -> Result<User, Stop<Refused>> {
+    check_target(deps, caller, id).await?;
+    check_grant(caller, update.roles.as_deref().unwrap_or_default()).map_err(Stop::Refused)?;
+    user::update(deps, id, update, caller.user.id)
+        .await
+        .map_err(|stop| stop.map(Refused::User))
+}
+
+/// Deletes a user.
+///
+/// # Errors
+///
+/// [`Refused::Mightier`], as [`user::delete`] within [`Refused::User`], [`Stop::Fault`].
+pub async fn delete(deps: &Deps, caller: &Caller, id: UserId) -> Result<(), Stop<Refused>> {
+    check_target(deps, caller, id).await?;
+    user::delete(deps, id, caller.user.id)
+        .await
+        .map_err(|stop| stop.map(Refused::User))
+}
+
+/// Ends all sessions of a user.
+///
+/// # Errors
+///
+/// [`Refused::Mightier`], [`UserRefused::Unknown`] within [`Refused::User`], [`Stop::Fault`].
+pub async fn end_sessions(deps: &Deps, caller: &Caller, id: UserId) -> Result<(), Stop<Refused>> {
+    check_target(deps, caller, id).await?;
+    let ended = session::end_all(deps, id, caller.user.id).await;
+    ended.map_err(|stop| stop.map(|_| Refused::User(UserRefused::Unknown)))
+}
+
+async fn check_target(deps: &Deps, caller: &Caller, id: UserId) -> Result<(), Stop<Refused>> {
+    let target = user::read(deps, id)
+        .await
+        .map_err(|stop| stop.map(Refused::User))?;
+    let mightier =
+        target.record.roles.iter().any(|role| role == SUPERADMIN) && !access::is_superadmin(caller);
+    if mightier {
+        Err(Stop::Refused(Refused::Mightier))
+    } else {
+        Ok(())
+    }
+}

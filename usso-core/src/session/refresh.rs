@@ -1,0 +1,371 @@
+//! Refresh tokens: rotated on every use; a used one that comes back ends its session.
+//!
+//! A token is 64 bytes, `session id ‖ secret ‖ tag`, base64url behind `usso_rt_`. Only the secret's
+//! digest is stored. The tag says that this tenant issued the token, however long ago, so reuse of any
+//! token of a session is noticed without keeping them all, and nobody can end a session with a token
+//! that was made up.
+//!
+//! # Security
+//!
+//! Refresh token rotation with reuse detection (RFC 9700 section 4.14.2). Of many requests with one
+//! token at once, one wins; the others are told so and change nothing. A client that missed the
+//! answer may send the same token again within the grace time: it gets a new successor, and the
+//! one that it missed is void.
+
+use std::fmt;
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq as _;
+
+use super::{
+    Refused, Session, Tokens, idle_until, issue,
+    keys::{self, LoadedKeys},
+};
+use crate::{
+    deps::Deps,
+    directory::user::User,
+    kernel::{
+        entropy::bearer_secret,
+        event::EventType,
+        id::SessionId,
+        refusal::{Fault, Stop},
+        secret::{Digest, Secret},
+        time::UnixTime,
+    },
+    store::{Batch, CommitError, Versioned},
+};
+
+const PREFIX: &str = "usso_rt_";
+const ID: usize = 16;
+const SECRET: usize = 32;
+const TAG: usize = 16;
+/// How many retries one rotation serves; a client that needs more has another problem.
+const RETRIES_MAX: usize = 8;
+
+/// A refresh token in its text form.
+pub struct RefreshToken(Secret<String>);
+
+impl RefreshToken {
+    /// Takes the text that a client sent. Whether it is a token shows when it is used.
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        Self(Secret::new(text))
+    }
+
+    /// Lends the text, to be handed to the client.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.0.expose()
+    }
+
+    fn make(deps: &Deps, keys: &LoadedKeys, session: SessionId) -> Result<(Self, Digest), Fault> {
+        let secret = bearer_secret(&*deps.entropy)?;
+        let body = [session.to_bytes().as_slice(), secret.expose()].concat();
+        let tag = keys.tag(&tagged(deps, &body));
+        let bytes = Secret::new([body.as_slice(), &tag].concat());
+        let text = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes.expose()));
+        Ok((Self::new(text), Digest::of(secret.expose())))
+    }
+
+    /// The session and digest of a token that this tenant issued; `None` for anything else.
+    fn open(&self, deps: &Deps, keys: &LoadedKeys) -> Option<(SessionId, Digest)> {
+        let encoded = self.expose().strip_prefix(PREFIX)?;
+        // The length first: what is decoded is never longer than a token.
+        if encoded.len() != (ID + SECRET + TAG) * 8 / 6 + 1 {
+            return None;
+        }
+        let bytes = Secret::new(URL_SAFE_NO_PAD.decode(encoded).ok()?);
+        let (body, tag) = bytes.expose().split_at_checked(ID + SECRET)?;
+        if !bool::from(keys.tag(&tagged(deps, body)).ct_eq(tag)) {
+            return None;
+        }
+        let (id, secret) = body.split_at_checked(ID)?;
+        Some((
+            SessionId::from_bytes(id.try_into().ok()?),
+            Digest::of(secret),
+        ))
+    }
+
+    /// The session it belongs to, if this tenant issued it.
+    pub(crate) fn session(&self, deps: &Deps, keys: &LoadedKeys) -> Option<SessionId> {
+        self.open(deps, keys).map(|(session, _)| session)
+    }
+}
+
+impl fmt::Debug for RefreshToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RefreshToken(..)")
+    }
+}
+
+/// What the tag covers: the tenant too, so that a token is nothing to another one.
+fn tagged(deps: &Deps, body: &[u8]) -> Vec<u8> {
+    [deps.tenant.id.to_bytes().as_slice(), body].concat()
+}
+
+/// Where a session's chain of refresh tokens stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Rotation {
+    /// The token that works.
+    current: Digest,
+    /// The token that was exchanged for it.
+    previous: Option<Digest>,
+    /// When `previous` was first exchanged.
+    rotated_at: UnixTime,
+    /// Earlier successors of `previous` that a retry replaced.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    replaced: Vec<Digest>,
+}
+
+/// What to do about a token that was presented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Judgement {
+    /// It is the current one.
+    Exchange,
+    /// It was just exchanged and nothing came of the answer: exchange it again.
+    Retry,
+    /// It was being exchanged when this request came in.
+    Raced,
+    /// It is the successor that a retry replaced a moment ago.
+    Replaced,
+    /// It was exchanged before.
+    Reused,
+}
+
+impl Rotation {
+    /// Starts the chain of a new session.
+    pub(super) fn first(
+        deps: &Deps,
+        keys: &LoadedKeys,
+        session: SessionId,
+        now: UnixTime,
+    ) -> Result<(RefreshToken, Self), Fault> {
+        let (token, current) = RefreshToken::make(deps, keys, session)?;
+        Ok((
+            token,
+            Self {
+                current,
+                previous: None,
+                rotated_at: now,
+                replaced: Vec::new(),
+            },
+        ))
+    }
+
+    /// Judges a token that this tenant issued for this session.
+    ///
+    /// A retry is a request that came in after the exchange that it repeats; one that came in
+    /// before is that exchange's twin.
+    fn judge(
+        &self,
+        presented: Digest,
+        received_at: UnixTime,
+        grace_end: UnixTime,
+        now: UnixTime,
+    ) -> Judgement {
+        if presented == self.current {
+            return Judgement::Exchange;
+        }
+        let within_grace = now < grace_end;
+        if self.previous == Some(presented) {
+            return if received_at <= self.rotated_at {
+                Judgement::Raced
+            } else if within_grace && self.replaced.len() < RETRIES_MAX {
+                Judgement::Retry
+            } else {
+                Judgement::Reused
+            };
+        }
+        if within_grace && self.replaced.contains(&presented) {
+            Judgement::Replaced
+        } else {
+            Judgement::Reused
+        }
+    }
+
+    /// The chain after the current token was exchanged for `successor`.
+    fn exchange(&self, successor: Digest, now: UnixTime) -> Self {
+        Self {
+            current: successor,
+            previous: Some(self.current),
+            rotated_at: now,
+            replaced: Vec::new(),
+        }
+    }
+
+    /// The chain after `successor` took the place of a successor that was missed.
+    fn retry(&self, successor: Digest) -> Self {
+        let mut chain = self.clone();
+        chain.replaced.push(self.current);
+        chain.current = successor;
+        chain
+    }
+}
+
+/// Exchanges a refresh token for new tokens of its session.
+///
+/// # Errors
+///
+/// [`Refused::NotValid`] if the token is unknown, its session over, its user suspended or a retry
+/// replaced it; [`Refused::Reused`] if it was exchanged before (its session is ended);
+/// [`Refused::Raced`] if another request exchanges it at this moment; [`Stop::Fault`] if the store,
+/// custody or randomness failed.
+///
+/// # Security
+///
+/// The session's version decides between concurrent requests, in the same commit as the change.
+pub async fn refresh(deps: &Deps, token: &RefreshToken) -> Result<(User, Tokens), Stop<Refused>> {
+    let keys = keys::load(deps).await?;
+    let (id, presented) = token
+        .open(deps, &keys)
+        .ok_or(Stop::Refused(Refused::NotValid))?;
+    loop {
+        let Some(found) = deps.store.get::<Session>(&deps.scope(), id).await? else {
+            return Err(Stop::Refused(Refused::NotValid));
+        };
+        let owner = deps
+            .store
+            .get::<User>(&deps.scope(), found.record.user)
+            .await?;
+        let now = deps.clock.now();
+        let Some(user) = owner
+            .map(|owner| owner.record)
+            .filter(|user| found.record.is_alive(user, now))
+        else {
+            return Err(Stop::Refused(Refused::NotValid));
+        };
+        let rotation = &found.record.rotation;
+        let grace_end = rotation
+            .rotated_at
+            .plus(Deps::seconds(deps.tenant.settings.refresh_grace_seconds));
+        let (successor, digest) = RefreshToken::make(deps, &keys, id)?;
+        let next = match rotation.judge(presented, deps.received_at, grace_end, now) {
+            Judgement::Exchange => rotation.exchange(digest, now),
+            Judgement::Retry => rotation.retry(digest),
+            Judgement::Raced => return Err(Stop::Refused(Refused::Raced)),
+            Judgement::Replaced => return Err(Stop::Refused(Refused::NotValid)),
+            Judgement::Reused => match end_reused(deps, &found).await? {
+                Settled::Done => return Err(Stop::Refused(Refused::Reused)),
+                Settled::LookAgain => continue,
+            },
+        };
+        let session = continued(deps, &found.record, next, now);
+        let tokens = issue(deps, &keys, &session, &user, successor)?;
+        match store(deps, &session, found.version).await? {
+            Settled::Done => return Ok((user, tokens)),
+            Settled::LookAgain => {}
+        }
+    }
+}
+
+enum Settled {
+    Done,
+    /// The session was changed in between.
+    LookAgain,
+}
+
+fn settle(result: Result<(), CommitError>) -> Result<Settled, Fault> {
+    match result {
+        Ok(()) => Ok(Settled::Done),
+        Err(CommitError::Conflict(_)) => Ok(Settled::LookAgain),
+        Err(CommitError::Fault(fault)) => Err(fault),
+    }
+}
+
+fn continued(deps: &Deps, session: &Session, rotation: Rotation, now: UnixTime) -> Session {
+    Session {
+        rotation,
+        idle_until: idle_until(deps, session.lifetime, now),
+        last_used_at: now,
+        device: deps.origin.clone(),
+        ..session.clone()
+    }
+}
+
+async fn store(deps: &Deps, session: &Session, version: u64) -> Result<Settled, Fault> {
+    let event = deps
+        .event(EventType::SessionRefreshed)?
+        .by(session.user)
+        .on(session.user);
+    let event = event.in_session(session.id);
+    let batch = Batch::new()
+        .replace(&deps.scope(), session, version)
+        .insert(&deps.scope(), &event);
+    settle(deps.store.commit(batch).await)
+}
+
+async fn end_reused(deps: &Deps, found: &Versioned<Session>) -> Result<Settled, Fault> {
+    let session = &found.record;
+    let event = deps
+        .event(EventType::SessionReuseDetected)?
+        .on(session.user)
+        .in_session(session.id);
+    let batch = Batch::new().insert(&deps.scope(), &event);
+    settle(
+        deps.store
+            .commit(batch.remove::<Session>(&deps.scope(), session.id, found.version))
+            .await,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn digest(name: &str) -> Digest {
+        Digest::of(name.as_bytes())
+    }
+
+    fn at(millis: u64) -> UnixTime {
+        UnixTime::from_millis(millis)
+    }
+
+    /// `a` was exchanged for `b` at 100; grace ends at 200.
+    fn rotated() -> Rotation {
+        let first = Rotation {
+            current: digest("a"),
+            previous: None,
+            rotated_at: at(0),
+            replaced: Vec::new(),
+        };
+        first.exchange(digest("b"), at(100))
+    }
+
+    fn judge(chain: &Rotation, name: &str, received: u64, now: u64) -> Judgement {
+        chain.judge(digest(name), at(received), at(200), at(now))
+    }
+
+    #[test]
+    fn the_truth_table_of_presented_tokens() {
+        let chain = rotated();
+        assert_eq!(judge(&chain, "b", 150, 150), Judgement::Exchange);
+        assert_eq!(judge(&chain, "a", 99, 101), Judgement::Raced);
+        assert_eq!(judge(&chain, "a", 100, 101), Judgement::Raced);
+        assert_eq!(judge(&chain, "a", 101, 199), Judgement::Retry);
+        assert_eq!(judge(&chain, "a", 101, 200), Judgement::Reused);
+        assert_eq!(judge(&chain, "older", 101, 150), Judgement::Reused);
+        let used = chain.exchange(digest("c"), at(110));
+        assert_eq!(
+            judge(&used, "a", 120, 150),
+            Judgement::Reused,
+            "its successor was used"
+        );
+    }
+
+    #[test]
+    fn a_retry_voids_the_successor_that_was_missed() {
+        let chain = rotated().retry(digest("b2"));
+        assert_eq!(judge(&chain, "b2", 150, 150), Judgement::Exchange);
+        assert_eq!(judge(&chain, "b", 150, 199), Judgement::Replaced);
+        assert_eq!(judge(&chain, "b", 150, 200), Judgement::Reused);
+        assert_eq!(judge(&chain, "a", 150, 199), Judgement::Retry);
+    }
+
+    #[test]
+    fn retries_are_bounded() {
+        let chain =
+            (0..RETRIES_MAX).fold(rotated(), |chain, n| chain.retry(digest(&n.to_string())));
+        assert_eq!(judge(&chain, "a", 150, 150), Judgement::Reused);
+    }
+}

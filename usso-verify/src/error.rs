@@ -1,0 +1,269 @@
+//! What can go wrong: with a token, with a key, with a configuration.
+
+use std::fmt;
+
+use crate::json;
+
+/// Why a token was refused.
+///
+/// No variant and no text holds anything of the token.
+///
+/// # Security
+///
+/// A reply to the bearer should say no more than [`code`](Self::code): the order in which the
+/// checks run is public (see the crate's documentation), so a code tells an attacker nothing that
+/// the attacker did not put into the token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// The header's `alg` is unknown, is not the key's, or is not accepted from this issuer.
+    Algorithm,
+    /// The token is not for any accepted audience, or names none.
+    Audience,
+    /// The named claim has the wrong type or an impossible value.
+    ClaimInvalid(&'static str),
+    /// The named claim is required and not there.
+    ClaimMissing(&'static str),
+    /// The header has `crit` or `b64`, which change how a token must be read.
+    Critical,
+    /// The header or the claims have two members of one name.
+    DuplicateMember,
+    /// The end of the token's life, leeway included, has come.
+    Expired,
+    /// The token says that it was issued in the future.
+    IssuedInFuture,
+    /// The token is not three strict base64url segments with a JSON object in the first two.
+    Malformed,
+    /// The token's `nbf` has not come yet.
+    NotYetValid,
+    /// The signature is not the key's signature of this header and these claims.
+    Signature,
+    /// The claim `token_type` is not the one the issuer's access tokens have.
+    TokenType,
+    /// The header or the claims are nested too deeply.
+    TooDeep,
+    /// The token is longer than the limit, or its header longer than 4 KiB.
+    TooLarge,
+    /// The header's `typ` is missing or is not accepted from this issuer.
+    Typ,
+    /// The claim `iss` is not exactly the name of a configured issuer.
+    UnknownIssuer,
+    /// The issuer has no key of this `kid`, or the header has none and the issuer several keys.
+    UnknownKey,
+}
+
+impl VerifyError {
+    /// Gives the stable public code, `token.` and the problem.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Algorithm => "token.algorithm",
+            Self::Audience => "token.audience",
+            Self::ClaimInvalid(_) => "token.claim_invalid",
+            Self::ClaimMissing(_) => "token.claim_missing",
+            Self::Critical => "token.critical",
+            Self::DuplicateMember => "token.duplicate_member",
+            Self::Expired => "token.expired",
+            Self::IssuedInFuture => "token.issued_in_future",
+            Self::Malformed => "token.malformed",
+            Self::NotYetValid => "token.not_yet_valid",
+            Self::Signature => "token.signature",
+            Self::TokenType => "token.token_type",
+            Self::TooDeep => "token.too_deep",
+            Self::TooLarge => "token.too_large",
+            Self::Typ => "token.typ",
+            Self::UnknownIssuer => "token.unknown_issuer",
+            Self::UnknownKey => "token.unknown_key",
+        }
+    }
+}
+
+impl fmt::Display for VerifyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Algorithm => "the token's algorithm is not accepted",
+            Self::Audience => "the token is for another audience",
+            Self::ClaimInvalid(claim) => return write!(f, "the claim `{claim}` is not valid"),
+            Self::ClaimMissing(claim) => return write!(f, "the claim `{claim}` is missing"),
+            Self::Critical => "the token's header asks for an unsupported extension",
+            Self::DuplicateMember => "the token has two members of one name",
+            Self::Expired => "the token has expired",
+            Self::IssuedInFuture => "the token was issued in the future",
+            Self::Malformed => "the token is malformed",
+            Self::NotYetValid => "the token is not valid yet",
+            Self::Signature => "the token's signature is not valid",
+            Self::TokenType => "the token is of another type",
+            Self::TooDeep => "the token is nested too deeply",
+            Self::TooLarge => "the token is too large",
+            Self::Typ => "the token's header type is not accepted",
+            Self::UnknownIssuer => "the token's issuer is not known",
+            Self::UnknownKey => "the token's key is not known",
+        })
+    }
+}
+
+impl std::error::Error for VerifyError {}
+
+impl From<json::Error> for VerifyError {
+    fn from(error: json::Error) -> Self {
+        match error {
+            json::Error::DuplicateMember => Self::DuplicateMember,
+            json::Error::TooDeep => Self::TooDeep,
+            json::Error::Malformed | json::Error::Mismatch => Self::Malformed,
+        }
+    }
+}
+
+/// Why a key cannot verify signatures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// `alg` is unknown, symmetric, or not one this kind of key is for.
+    Algorithm,
+    /// `crv` is unknown or does not belong to `kty`.
+    Curve,
+    /// A member is missing or not canonical base64url, or the DER is not that of a supported key.
+    Encoding,
+    /// `key_ops` does not contain `verify`, or names an operation twice.
+    KeyOps,
+    /// `kty` is not `OKP`, `EC` or `RSA`.
+    KeyType,
+    /// The JWK has a private or symmetric member: a secret was published.
+    PrivateMember,
+    /// The RSA modulus is outside 2048 to 8192 bits.
+    Size,
+    /// `use` is not `sig`.
+    Use,
+    /// The key breaks the algorithm: a point off the curve or of small order, an even modulus, a
+    /// public exponent that is even or below 65537.
+    Weak,
+}
+
+impl fmt::Display for KeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Algorithm => "the key is not for this algorithm",
+            Self::Curve => "the key's curve is not supported",
+            Self::Encoding => "the key is not encoded correctly",
+            Self::KeyOps => "the key's operations do not allow it to verify",
+            Self::KeyType => "the key's type is not supported",
+            Self::PrivateMember => "the key has a private member",
+            Self::Size => "the RSA modulus is not 2048 to 8192 bits long",
+            Self::Use => "the key is not for signatures",
+            Self::Weak => "the key is weak or not on its curve",
+        })
+    }
+}
+
+impl std::error::Error for KeyError {}
+
+/// Why a verifier was not built. The text names the setting and the fix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The named issuer accepts no algorithm.
+    AlgorithmsEmpty(String),
+    /// The named issuer lists audiences and also accepts any.
+    AudienceContradiction(String),
+    /// The named issuer neither lists audiences (an empty one is none) nor accepts any.
+    AudienceMissing(String),
+    /// Two issuers have this name.
+    IssuerDuplicate(String),
+    /// An issuer has an empty name.
+    IssuerEmpty,
+    /// No issuer was given.
+    IssuerMissing,
+    /// The leeway is longer than 120 seconds.
+    LeewayTooLong,
+    /// The token limit is over 1 MiB.
+    TokenLimitTooLarge,
+    /// The named issuer accepts no header `typ`.
+    TokenTypesEmpty(String),
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AlgorithmsEmpty(name) => {
+                write!(
+                    f,
+                    "issuer {name:?}: `algorithms` is empty; name at least one"
+                )
+            }
+            Self::AudienceContradiction(name) => {
+                write!(
+                    f,
+                    "issuer {name:?}: `any_audience` contradicts `audience`; keep one"
+                )
+            }
+            Self::AudienceMissing(name) => {
+                write!(
+                    f,
+                    "issuer {name:?}: call `audience` with a name, or `any_audience`"
+                )
+            }
+            Self::IssuerDuplicate(name) => write!(f, "issuer {name:?} is given twice; keep one"),
+            Self::IssuerEmpty => f.write_str("an issuer has an empty name; give its `iss` value"),
+            Self::IssuerMissing => f.write_str("no issuer; call `issuer` at least once"),
+            Self::LeewayTooLong => f.write_str("`leeway` is over 120 seconds; shorten it"),
+            Self::TokenLimitTooLarge => f.write_str("`max_token_bytes` is over 1 MiB; lower it"),
+            Self::TokenTypesEmpty(name) => {
+                write!(
+                    f,
+                    "issuer {name:?}: `token_types` is empty; name at least one"
+                )
+            }
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+#[cfg(test)]
+mod tests {
+    use super::VerifyError;
+
+    /// Walks through the variants; a new one does not compile until it has its place here.
+    fn after(error: VerifyError) -> Option<VerifyError> {
+        Some(match error {
+            VerifyError::Algorithm => VerifyError::Audience,
+            VerifyError::Audience => VerifyError::ClaimInvalid("exp"),
+            VerifyError::ClaimInvalid(_) => VerifyError::ClaimMissing("exp"),
+            VerifyError::ClaimMissing(_) => VerifyError::Critical,
+            VerifyError::Critical => VerifyError::DuplicateMember,
+            VerifyError::DuplicateMember => VerifyError::Expired,
+            VerifyError::Expired => VerifyError::IssuedInFuture,
+            VerifyError::IssuedInFuture => VerifyError::Malformed,
+            VerifyError::Malformed => VerifyError::NotYetValid,
+            VerifyError::NotYetValid => VerifyError::Signature,
+            VerifyError::Signature => VerifyError::TokenType,
+            VerifyError::TokenType => VerifyError::TooDeep,
+            VerifyError::TooDeep => VerifyError::TooLarge,
+            VerifyError::TooLarge => VerifyError::Typ,
+            VerifyError::Typ => VerifyError::UnknownIssuer,
+            VerifyError::UnknownIssuer => VerifyError::UnknownKey,
+            VerifyError::UnknownKey => return None,
+        })
+    }
+
+    #[test]
+    fn the_codes_are_these() {
+        let every = std::iter::successors(Some(VerifyError::Algorithm), |error| after(*error));
+        let codes = every.map(VerifyError::code).collect::<Vec<_>>().join("\n");
+        let pinned = "token.algorithm\ntoken.audience\ntoken.claim_invalid\ntoken.claim_missing\n\
+                      token.critical\ntoken.duplicate_member\ntoken.expired\n\
+                      token.issued_in_future\ntoken.malformed\ntoken.not_yet_valid\n\
+                      token.signature\ntoken.token_type\ntoken.too_deep\ntoken.too_large\n\
+                      token.typ\ntoken.unknown_issuer\ntoken.unknown_key";
+        assert_eq!(codes, pinned);
+    }
+
+    #[test]
+    fn the_readme_lists_every_code() {
+        let readme = include_str!("../README.md");
+        let every = std::iter::successors(Some(VerifyError::Algorithm), |error| after(*error));
+        for code in every.map(VerifyError::code) {
+            assert!(readme.contains(&format!("`{code}`")), "{code}");
+        }
+    }
+}

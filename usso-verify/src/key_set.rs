@@ -1,0 +1,106 @@
+//! Sets of keys, found by name.
+
+use crate::jwk::Jwks;
+use crate::key::VerifyingKey;
+
+/// The keys of one issuer, each with a name of its own.
+///
+/// # Security
+///
+/// When two keys share a `kid`, neither is in the set: a token cannot be made to match the one its
+/// forger controls, and a rotation that reuses a name is noticed through [`skipped`](Self::skipped).
+#[derive(Clone, Debug, Default)]
+pub struct KeySet {
+    /// Sorted by `kid`, all different.
+    keys: Vec<VerifyingKey>,
+    skipped: usize,
+}
+
+impl KeySet {
+    /// Prepares every usable key of a JWKS. A bad or unknown key is skipped and counted: it does
+    /// not spoil the others.
+    #[must_use]
+    pub fn from_jwks(jwks: &Jwks) -> Self {
+        let keys = jwks
+            .keys
+            .iter()
+            .filter_map(|jwk| VerifyingKey::from_jwk(jwk).ok());
+        let mut set = Self::new(keys.collect());
+        set.skipped = jwks.keys.len() - set.keys.len();
+        set
+    }
+
+    /// Makes a set of prepared keys.
+    #[must_use]
+    pub fn new(mut keys: Vec<VerifyingKey>) -> Self {
+        let given = keys.len();
+        keys.sort_by(|a, b| a.kid().cmp(b.kid()));
+        let keys: Vec<_> = keys
+            .chunk_by(|a, b| a.kid() == b.kid())
+            .filter(|same| same.len() == 1)
+            .flatten()
+            .cloned()
+            .collect();
+        Self {
+            skipped: given - keys.len(),
+            keys,
+        }
+    }
+
+    /// Finds a key by its exact name.
+    #[must_use]
+    pub fn get(&self, kid: &str) -> Option<&VerifyingKey> {
+        let at = self.keys.binary_search_by(|key| key.kid().cmp(kid)).ok()?;
+        self.keys.get(at)
+    }
+
+    /// Gives the key of a set that has exactly one.
+    #[must_use]
+    pub fn only(&self) -> Option<&VerifyingKey> {
+        if let [key] = self.keys.as_slice() {
+            Some(key)
+        } else {
+            None
+        }
+    }
+
+    /// Counts the keys.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Says whether there is no key.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// Counts the keys that were offered and refused.
+    #[must_use]
+    pub const fn skipped(&self) -> usize {
+        self.skipped
+    }
+
+    /// Goes through the keys in the order of their names.
+    pub fn iter(&self) -> std::slice::Iter<'_, VerifyingKey> {
+        self.keys.iter()
+    }
+
+    /// Gives the set as a JWKS to publish.
+    #[must_use]
+    pub fn to_jwks(&self) -> Jwks {
+        Jwks {
+            keys: self.keys.iter().map(VerifyingKey::to_jwk).collect(),
+        }
+    }
+}
+
+impl<'a> IntoIterator for &'a KeySet {
+    type Item = &'a VerifyingKey;
+    type IntoIter = std::slice::Iter<'a, VerifyingKey>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}

@@ -1,0 +1,27 @@
+#![doc = include_str!("../README.md")]
+
+mod algorithm;
+mod base64url;
+mod claims;
+mod clock;
+mod error;
+mod issuer;
+mod jwk;
+mod key;
+mod key_set;
+mod material;
+mod token;
+mod verifier;
+
+pub mod json;
+
+pub use algorithm::Algorithm;
+pub use claims::{Audience, UserData};
+pub use clock::Clock;
+pub use error::{ConfigError, KeyError, VerifyError};
+pub use issuer::{Issuer, KeySource};
+pub use jwk::{Jwk, Jwks};
+pub use key::VerifyingKey;
+pub use key_set::KeySet;
+pub use material::spki_kid;
+pub use verifier::{Verifier, VerifierBuilder};
