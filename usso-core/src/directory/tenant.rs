@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json};
 use usso_verify::Algorithm;
 
 use crate::{
@@ -264,6 +265,8 @@ pub enum Refused {
     Invalid,
     /// A setting is out of its range.
     InvalidSetting(&'static str),
+    /// A setting has an unknown name or a value of the wrong type.
+    InvalidSettings,
     /// The slug belongs to another tenant.
     SlugTaken,
     /// There is no such tenant.
@@ -277,7 +280,7 @@ impl Refusal for Refused {
             Self::Default => "tenant.default",
             Self::DomainTaken => "tenant.domain_taken",
             Self::Invalid => "tenant.invalid",
-            Self::InvalidSetting(_) => "tenant.invalid_setting",
+            Self::InvalidSetting(_) | Self::InvalidSettings => "tenant.invalid_setting",
             Self::SlugTaken => "tenant.slug_taken",
             Self::Unknown => "tenant.unknown",
         }
@@ -286,7 +289,7 @@ impl Refusal for Refused {
     fn status(&self) -> u16 {
         match self {
             Self::Changed | Self::Default | Self::DomainTaken | Self::SlugTaken => 409,
-            Self::Invalid | Self::InvalidSetting(_) => 422,
+            Self::Invalid | Self::InvalidSetting(_) | Self::InvalidSettings => 422,
             Self::Unknown => 404,
         }
     }
@@ -298,6 +301,7 @@ impl Refusal for Refused {
             Self::DomainTaken => "A host name belongs to another tenant.",
             Self::Invalid => "The slug, the name or a host name has a wrong form.",
             Self::InvalidSetting(_) => "A setting is out of its range.",
+            Self::InvalidSettings => "A setting has an unknown name or a value of the wrong type.",
             Self::SlugTaken => "The slug belongs to another tenant.",
             Self::Unknown => "There is no such tenant.",
         }
@@ -328,8 +332,8 @@ pub struct Update {
     pub name: Option<String>,
     /// The host names, all of them.
     pub domains: Option<Vec<String>>,
-    /// The settings, all of them.
-    pub settings: Option<Settings>,
+    /// The settings to change, by name; null puts a setting back to its default.
+    pub settings: Map<String, Json>,
     /// Active or suspended.
     pub status: Option<TenantStatus>,
 }
@@ -478,7 +482,7 @@ pub async fn update(
     } = read(deps, id).await?;
     let mut after = before.clone();
     after.name = update.name.unwrap_or(after.name);
-    after.settings = update.settings.unwrap_or(after.settings);
+    after.settings = merge(&after.settings, update.settings).map_err(Stop::Refused)?;
     after.status = update.status.unwrap_or(after.status);
     after.updated_at = deps.clock.now();
     if let Some(domains) = update.domains {
@@ -517,6 +521,20 @@ pub async fn update(
     deps.store.commit(batch).await.map_err(refuse)?;
     deps.caches.forget_tenant(id);
     Ok(after)
+}
+
+/// Changes the named settings and leaves the others.
+fn merge(settings: &Settings, changes: Map<String, Json>) -> Result<Settings, Refused> {
+    let Ok(Json::Object(mut merged)) = serde_json::to_value(settings) else {
+        return Err(Refused::Invalid);
+    };
+    for (name, value) in changes {
+        match value {
+            Json::Null => merged.remove(&name),
+            value => merged.insert(name, value),
+        };
+    }
+    serde_json::from_value(Json::Object(merged)).map_err(|_| Refused::InvalidSettings)
 }
 
 fn refuse(error: CommitError) -> Stop<Refused> {

@@ -29,7 +29,7 @@ pub enum EventType {
     /// The operator reset an administrator's password through the configuration.
     #[serde(rename = "password.reset")]
     PasswordReset,
-    /// A session ended by logout or was revoked.
+    /// A session ended by logout, was revoked, or made room for a newer one.
     #[serde(rename = "session.ended")]
     SessionEnded,
     /// All sessions of a user ended at once.

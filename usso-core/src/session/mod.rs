@@ -31,7 +31,9 @@ use crate::{
         refusal::{Fault, Refusal, Stop},
         time::{Lifetime, UnixTime},
     },
-    store::{Batch, CommitError, Find, Index, IndexKind, Page, Record, Table, Value, Versioned},
+    store::{
+        Batch, CommitError, ConflictKind, Find, Index, IndexKind, Page, Record, Table, Value, Versioned,
+    },
 };
 pub use refresh::RefreshToken;
 use refresh::Rotation;
@@ -226,27 +228,42 @@ pub(crate) async fn open(
         .on(user.id)
         .in_session(id);
     let event = event.with("method", proof.method.as_str());
-    let mut batch = batch
+    let batch = batch
         .insert(&deps.scope(), &session)
         .insert(&deps.scope(), &event);
-    if let Some(oldest) = oldest_over_limit(deps, user, proof.epoch).await? {
-        batch = batch.remove::<Session>(&deps.scope(), oldest.record.id, oldest.version);
-    }
     let tokens = issue(deps, &keys, &session, user, refresh_token)?;
-    deps.store.commit(batch).await?;
-    Ok(tokens)
+    loop {
+        let batch = make_room(deps, user, proof.epoch, batch.clone()).await?;
+        match deps.store.commit(batch).await {
+            Ok(()) => return Ok(tokens),
+            // A session that has to go was refreshed or ended in between: look again.
+            Err(CommitError::Conflict(conflict))
+                if conflict.table == Session::TABLE.name
+                    && conflict.kind == ConflictKind::Changed => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
 
-/// The session that has to go so that another one fits.
-async fn oldest_over_limit(
+/// Ends the oldest sessions, in `batch`, so that one more fits.
+async fn make_room(
     deps: &Deps,
     user: &User,
     epoch: u64,
-) -> Result<Option<Versioned<Session>>, Fault> {
-    let find = Find::by("user_epoch", Session::of_epoch(user.id, epoch)).limit(SESSIONS_MAX);
-    let page = deps.store.find::<Session>(&deps.scope(), find).await?;
-    let full = page.items.len() >= SESSIONS_MAX;
-    Ok(page.items.into_iter().next().filter(|_| full))
+    mut batch: Batch,
+) -> Result<Batch, Fault> {
+    let find = Find::by("user_epoch", Session::of_epoch(user.id, epoch));
+    let found = deps.store.find::<Session>(&deps.scope(), find).await?.items;
+    let surplus = (found.len() + 1).saturating_sub(SESSIONS_MAX);
+    for oldest in found.into_iter().take(surplus) {
+        let id = oldest.record.id;
+        let event = deps.event(EventType::SessionEnded)?.by(user.id).on(user.id);
+        let event = event.in_session(id).with("reason", "limit");
+        batch = batch
+            .remove::<Session>(&deps.scope(), id, oldest.version)
+            .insert(&deps.scope(), &event);
+    }
+    Ok(batch)
 }
 
 /// Mints the tokens of a session.

@@ -1,0 +1,152 @@
+//! Who calls: the bearer token, and what its user may do.
+
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, header, request::Parts},
+};
+use usso_core::{
+    Deps, access,
+    kernel::{id::TenantId, refusal::Stop},
+    session::{
+        Refused,
+        token::{Caller, authenticate},
+    },
+};
+
+use super::{error::Failure, request::Context};
+use crate::api::App;
+
+/// A signed-in user of the tenant.
+pub(crate) struct SignedIn {
+    pub(crate) deps: Deps,
+    pub(crate) caller: Caller,
+}
+
+/// An administrator of the tenant, or of the installation.
+pub(crate) struct Admin {
+    pub(crate) deps: Deps,
+    pub(crate) caller: Caller,
+}
+
+/// An administrator of the installation.
+pub(crate) struct Superadmin {
+    pub(crate) deps: Deps,
+    pub(crate) caller: Caller,
+}
+
+impl FromRequestParts<App> for SignedIn {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
+        let Context(deps) = Context::from_request_parts(parts, app).await?;
+        let caller = authenticate(&deps, bearer(&parts.headers)?)
+            .await
+            .map_err(of_token)?;
+        Ok(Self { deps, caller })
+    }
+}
+
+impl FromRequestParts<App> for Admin {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
+        let Context(deps) = Context::from_request_parts(parts, app).await?;
+        let token = bearer(&parts.headers)?;
+        let default = app
+            .usso
+            .tenant(TenantId::DEFAULT)
+            .await?
+            .ok_or_else(Failure::internal)?;
+        let caller = access::require_admin(&deps, default, token)
+            .await
+            .map_err(of_token)?;
+        Ok(Self { deps, caller })
+    }
+}
+
+impl FromRequestParts<App> for Superadmin {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
+        let Context(deps) = Context::from_request_parts(parts, app).await?;
+        let caller = access::require_superadmin(&deps, bearer(&parts.headers)?)
+            .await
+            .map_err(of_token)?;
+        Ok(Self { deps, caller })
+    }
+}
+
+fn of_token(stop: Stop<Refused>) -> Failure {
+    match stop {
+        Stop::Refused(refused) => Failure::of_token(&refused),
+        Stop::Fault(fault) => fault.into(),
+    }
+}
+
+/// The token of the one `Authorization: Bearer` header (RFC 6750 section 2.1).
+///
+/// # Security
+///
+/// Two headers, or text that is not one `token68`, are refused: lax readers were led to see another
+/// token than the proxy before them (GHSA-gv94-wp4h-vv8p).
+fn bearer(headers: &HeaderMap) -> Result<&str, Failure> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let value = values.next().ok_or_else(Failure::missing_token)?;
+    if values.next().is_some() {
+        return Err(Failure::bad_authorization());
+    }
+    let text = value.to_str().map_err(|_| Failure::bad_authorization())?;
+    let (scheme, token) = text
+        .split_once(' ')
+        .ok_or_else(Failure::bad_authorization)?;
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-._~+/=".contains(c);
+    let well_formed = !token.is_empty() && token.chars().all(allowed);
+    if !scheme.eq_ignore_ascii_case("bearer") || !well_formed {
+        return Err(Failure::bad_authorization());
+    }
+    Ok(token)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::HeaderValue;
+
+    fn read(values: &[&'static str]) -> Result<String, &'static str> {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(header::AUTHORIZATION, HeaderValue::from_static(value));
+        }
+        bearer(&headers)
+            .map(str::to_owned)
+            .map_err(|failure| failure.code())
+    }
+
+    #[test]
+    fn only_one_bearer_token_is_read() {
+        assert_eq!(read(&["Bearer a.b.c"]).as_deref(), Ok("a.b.c"));
+        assert_eq!(read(&["bEARER a.b.c"]).as_deref(), Ok("a.b.c"));
+        assert_eq!(read(&[]), Err("access.token_missing"));
+        for bad in [
+            "",
+            "Bearer",
+            "Bearer ",
+            "Bearer  a",
+            "Bearer a b",
+            "Basic a",
+            "Bearer a,b",
+            "a",
+            "Bearer\ta",
+        ] {
+            assert_eq!(
+                read(&[bad]),
+                Err("access.authorization_malformed"),
+                "{bad:?}"
+            );
+        }
+        assert_eq!(
+            read(&["Bearer a", "Bearer a"]),
+            Err("access.authorization_malformed")
+        );
+    }
+}
