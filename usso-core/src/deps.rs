@@ -88,7 +88,7 @@ impl Deps {
     pub fn event(&self, kind: EventType) -> Result<Event, Fault> {
         let at = self.clock.now();
         Ok(Event {
-            id: EventId::new(at, &*self.entropy)?,
+            id: EventId::in_sequence(at, self.caches.next_event(), &*self.entropy)?,
             kind,
             at,
             actor: String::new(),

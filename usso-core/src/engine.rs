@@ -1,6 +1,13 @@
 //! The engine: ports and settings put together, and tenants found for requests.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU16, Ordering},
+    },
+    time::Duration,
+};
 
 use moka::sync::Cache;
 
@@ -89,6 +96,7 @@ pub(crate) struct Caches {
     slugs: Cache<String, Option<TenantId>>,
     hosts: Cache<String, Option<TenantId>>,
     pub(crate) keys: Cache<TenantId, Arc<LoadedKeys>>,
+    events: AtomicU16,
 }
 
 impl Caches {
@@ -112,7 +120,13 @@ impl Caches {
                 .max_capacity(TENANTS_CACHED)
                 .time_to_live(KEYS_FRESH)
                 .build(),
+            events: AtomicU16::new(0),
         }
+    }
+
+    /// Counts the events of this process, so that they sort as they happened. Wraps around.
+    pub(crate) fn next_event(&self) -> u16 {
+        self.events.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Forgets a tenant whose record changed, so that this process sees the change at once.

@@ -45,22 +45,26 @@ curl -sS {base}/.well-known/jwks.json
 
 /// A line for any shell that leaves an access token in `TOKEN`.
 fn login_line(base: &str, admin: &str, password: &Password) -> String {
-    let before = format!(r#"{{"identifier":"{admin}","secret":""#);
-    let secret = match password {
-        Password::Random(password) => quoted(password.expose()),
-        // Quotes and backslashes in it are escaped for JSON where the line runs.
-        Password::Given => {
-            r#""$(printf %s "$SYSTEM_PASSWORD" | sed 's/[\\"]/\\&/g')""#.to_owned()
-        }
-        Password::Unknown => quoted("YOUR-PASSWORD"),
+    let body = |secret: &str| {
+        quoted(&format!(
+            r#"{{"identifier":"{admin}","secret":"{secret}"}}"#
+        ))
     };
-    let body = [quoted(&before), secret, quoted(r#""}"#)].concat();
-    let body = body.replace("''", "");
+    let body = match password {
+        Password::Random(password) => body(password.expose()),
+        Password::Given => body(SECRET_HERE).replace(SECRET_HERE, SYSTEM_PASSWORD),
+        Password::Unknown => body("YOUR-PASSWORD"),
+    };
     format!(
         "TOKEN=$(curl -sS {base}/api/sso/v1/auth/login -H 'Content-Type: application/json' \
          -d {body} | sed -n 's/.*\"access_token\":\"\\([^\"]*\\)\".*/\\1/p')"
     )
 }
+
+const SECRET_HERE: &str = "<secret>";
+/// The variable's value, spliced into single quotes. Quotes and backslashes in it are escaped for
+/// JSON where the line runs.
+const SYSTEM_PASSWORD: &str = r#"'"$(printf %s "$SYSTEM_PASSWORD" | sed 's/[\\"]/\\&/g')"'"#;
 
 /// Quotes a text for the shell.
 fn quoted(text: &str) -> String {

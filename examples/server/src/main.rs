@@ -10,7 +10,6 @@ mod master_key;
 mod serve;
 mod settings;
 mod start;
-mod stub;
 
 use std::{io::Write as _, path::PathBuf, process::ExitCode};
 
@@ -32,7 +31,9 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    let matches = Arguments::command().after_help(settings::help()).get_matches();
+    let matches = Arguments::command()
+        .after_help(settings::help())
+        .get_matches();
     let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let Err(failure) = run(&arguments) else {
         return ExitCode::SUCCESS;
@@ -55,9 +56,9 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 async fn serve(settings: Settings) -> Result<(), Failure> {
     let stop = Stop::listen().map_err(Failure::start)?;
-    let listener = TcpListener::bind(settings.listen).await.map_err(|error| {
-        Failure::start(format!("USSO_LISTEN: {}: {error}", settings.listen))
-    })?;
+    let listener = TcpListener::bind(settings.listen)
+        .await
+        .map_err(|error| Failure::start(format!("USSO_LISTEN: {}: {error}", settings.listen)))?;
     let bound = listener.local_addr().map_err(Failure::start)?;
     let issuer = settings.issuer.clone();
     let issuer = issuer.unwrap_or_else(|| format!("http://localhost:{}", bound.port()));
@@ -78,6 +79,12 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
         connections: settings.connections,
         header_timeout: settings.header_timeout,
     };
-    serve::run(listener, crate::stub::router(usso, settings.http), &bounds, stop).await;
+    serve::run(
+        listener,
+        usso_axum::router(usso, settings.http),
+        &bounds,
+        stop,
+    )
+    .await;
     Ok(())
 }

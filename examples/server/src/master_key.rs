@@ -75,7 +75,8 @@ fn missing(key: &Path, database: &Path) -> Failure {
 fn read(path: &Path) -> Result<Secret<[u8; 32]>, String> {
     let name = path.display();
     let text = fs::read_to_string(path).map(Secret::new);
-    let text = text.map_err(|error| format!("the master key file {name} cannot be read: {error}"))?;
+    let text =
+        text.map_err(|error| format!("the master key file {name} cannot be read: {error}"))?;
     if is_open_to_others(path).map_err(|error| format!("{name}: {error}"))? {
         return Err(format!(
             "the master key file {name} can be read by others; run: chmod 600 {name}"

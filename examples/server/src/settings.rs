@@ -13,8 +13,8 @@ use std::{
     time::Duration,
 };
 
+use usso_axum::HttpConfig;
 use toml::Value as Toml;
-use crate::stub::HttpConfig;
 use usso_core::{Config, kernel::secret::Secret};
 
 use Fallback::{Otherwise, Value};
@@ -57,7 +57,10 @@ impl BadSetting {
     /// Finds the variable for a complaint of the engine, which begins with its name of the field.
     pub(crate) fn of_engine(complaint: &str) -> Self {
         let named = |field: &&Field| complaint.starts_with(field.key.trim_end_matches("_days"));
-        let field = FIELDS.iter().filter(named).max_by_key(|field| field.key.len());
+        let field = FIELDS
+            .iter()
+            .filter(named)
+            .max_by_key(|field| field.key.len());
         Self::new(field.map_or("settings", |field| field.variable), complaint)
     }
 }
@@ -340,9 +343,8 @@ impl Settings {
     }
 
     fn take_file(&mut self, path: &Path) -> Result<(), BadSetting> {
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            BadSetting::new("--config", format!("{}: {error}", path.display()))
-        })?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| BadSetting::new("--config", format!("{}: {error}", path.display())))?;
         let table = text.parse::<toml::Table>().map_err(|error| {
             let problem = format!("{}{}", line_of(&error, &text), error.message());
             BadSetting::new(path.display().to_string(), problem)
@@ -366,7 +368,9 @@ impl Settings {
             let bad = |why: String| BadSetting::new(&*name, why);
             match FIELDS.iter().find(|field| field.variable == name) {
                 Some(field) => {
-                    let text = value.into_string().map_err(|_| bad("it is not UTF-8".to_owned()))?;
+                    let text = value
+                        .into_string()
+                        .map_err(|_| bad("it is not UTF-8".to_owned()))?;
                     take(self, field, &text).map_err(bad)?;
                 }
                 None if name.starts_with("USSO_") => return Err(bad(UNKNOWN.to_owned())),

@@ -44,6 +44,8 @@ use crate::{
 
 /// The longest password in characters; longer ones gain nothing and cost time.
 const LENGTH_MAX: usize = 256;
+/// What is longer in bytes is too long in characters; checked before any work is done on it.
+const BYTES_MAX: usize = LENGTH_MAX * 4;
 /// What `zxcvbn` looks at; its time grows with the square of it.
 const ESTIMATED_CHARS: usize = 72;
 
@@ -275,9 +277,9 @@ pub async fn sign_in(
 ///
 /// # Errors
 ///
-/// [`Refused::NotValid`] if the current password is wrong, one of the password policy's,
-/// [`Refused::Limited`], [`Refused::Busy`], [`Refused::User`] if the user was changed at the same
-/// moment, [`Stop::Fault`] if a port failed.
+/// [`Refused::NotValid`] if the current password is wrong, [`Refused::NotActive`] if the user was
+/// suspended a moment ago, one of the password policy's, [`Refused::Limited`], [`Refused::Busy`],
+/// [`Refused::User`] if the user was changed at the same moment, [`Stop::Fault`] if a port failed.
 pub async fn change(
     deps: &Deps,
     caller: &Caller,
@@ -299,6 +301,9 @@ pub async fn change(
         return Err(fail(deps, Some(id)).await?);
     };
     give_back(deps, attempt).await;
+    if !user.record.is_active() {
+        return Err(Stop::Refused(Refused::NotActive));
+    }
     let identifiers = identifier::of_user(deps, id).await?;
     let identifiers: Vec<Identifier> = identifiers
         .into_iter()
@@ -446,8 +451,15 @@ impl Candidate {
         place: Place,
         password: String,
     ) -> Result<Verdict, Stop<Refused>> {
+        let password = Secret::new(password);
+        let fits = password.expose().len() <= BYTES_MAX;
         let stored = self.known.as_ref().map(|(_, stored)| &stored.record.data);
-        let password = normalise(&Secret::new(password));
+        // What is too long was never set; it is compared with nobody's hash, at nobody's cost.
+        let (stored, password) = if fits {
+            (stored, normalise(&password))
+        } else {
+            (None, Secret::new(String::new()))
+        };
         deps.hasher
             .verify_in(place, password, stored)
             .await
@@ -638,7 +650,7 @@ async fn judge(
     name: &str,
     identifiers: &[Identifier],
 ) -> Result<Secret<String>, Stop<Refused>> {
-    if password.expose().len() > LENGTH_MAX * 4 {
+    if password.expose().len() > BYTES_MAX {
         return Err(Stop::Refused(Refused::TooLong));
     }
     let settings = deps.tenant.settings.clone();

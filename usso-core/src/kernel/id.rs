@@ -160,6 +160,21 @@ id!(
     "tok_"
 );
 
+impl EventId {
+    /// Makes the id of the `sequence`th event of a process: events of one millisecond sort in the
+    /// order in which they happened.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault`] if the entropy source failed.
+    pub fn in_sequence(now: UnixTime, sequence: u16, entropy: &dyn Entropy) -> Result<Self, Fault> {
+        let mut random = [0; 8];
+        entropy.fill(&mut random)?;
+        let tail = u128::from(sequence) << 64 | u128::from(u64::from_be_bytes(random));
+        Ok(Self(at(now) | tail))
+    }
+}
+
 impl TenantId {
     /// The tenant of apps that have only one. It exists from the first start and cannot be removed.
     pub const DEFAULT: Self = Self(0);

@@ -137,7 +137,10 @@ impl Stopwatch {
     /// Starts measuring.
     #[must_use]
     pub fn start() -> Self {
-        #[expect(clippy::disallowed_methods, reason = "durations for metrics come from here only")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "durations for metrics come from here only"
+        )]
         Self(std::time::Instant::now())
     }
 

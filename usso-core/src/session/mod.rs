@@ -32,7 +32,8 @@ use crate::{
         time::{Lifetime, UnixTime},
     },
     store::{
-        Batch, CommitError, ConflictKind, Find, Index, IndexKind, Page, Record, Table, Value, Versioned,
+        Batch, CommitError, ConflictKind, Find, Index, IndexKind, Page, Record, Table, Value,
+        Versioned,
     },
 };
 pub use refresh::RefreshToken;
@@ -246,12 +247,7 @@ pub(crate) async fn open(
 }
 
 /// Ends the oldest sessions, in `batch`, so that one more fits.
-async fn make_room(
-    deps: &Deps,
-    user: &User,
-    epoch: u64,
-    mut batch: Batch,
-) -> Result<Batch, Fault> {
+async fn make_room(deps: &Deps, user: &User, epoch: u64, mut batch: Batch) -> Result<Batch, Fault> {
     let find = Find::by("user_epoch", Session::of_epoch(user.id, epoch));
     let found = deps.store.find::<Session>(&deps.scope(), find).await?.items;
     let surplus = (found.len() + 1).saturating_sub(SESSIONS_MAX);

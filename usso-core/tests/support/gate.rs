@@ -4,9 +4,7 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 use usso_core::{
     kernel::{refusal::Fault, time::UnixTime},
-    store::{
-        Backend, Bump, CommitError, Count, Find, Memory, Migration, Op, Row, Scope, Table,
-    },
+    store::{Backend, Bump, CommitError, Count, Find, Memory, Migration, Op, Row, Scope, Table},
 };
 
 /// A kind of call that can be held up.
@@ -53,7 +51,10 @@ impl Gated {
     /// Waits until `count` calls are held.
     pub(crate) async fn holds(&self, count: usize) {
         let mut state = self.state.subscribe();
-        state.wait_for(|state| state.waiting == count).await.unwrap();
+        state
+            .wait_for(|state| state.waiting == count)
+            .await
+            .unwrap();
     }
 
     /// Lets all calls pass.

@@ -17,6 +17,7 @@ use std::{
     time::Duration,
 };
 
+use serde_json::Value as Json;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 use usso_core::{
@@ -176,12 +177,10 @@ impl World {
             .unwrap()
     }
 
-    /// Changes the settings of the default tenant.
-    pub(crate) async fn set(&self, adjust: impl FnOnce(&mut Settings)) {
-        let mut settings = self.deps().await.tenant.settings.clone();
-        adjust(&mut settings);
+    /// Changes settings of the default tenant.
+    pub(crate) async fn set(&self, settings: Json) {
         let update = Update {
-            settings: Some(settings),
+            settings: settings.as_object().unwrap().clone(),
             ..Update::default()
         };
         tenant::update(&self.deps().await, TenantId::DEFAULT, update, actor())

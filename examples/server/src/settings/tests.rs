@@ -20,7 +20,9 @@ fn with_file(text: &str, variables: &[(&str, &str)]) -> Result<Settings, BadSett
 }
 
 fn complaint(result: Result<Settings, BadSetting>) -> String {
-    result.err().map_or_else(|| "accepted".to_owned(), |bad| bad.to_string())
+    result
+        .err()
+        .map_or_else(|| "accepted".to_owned(), |bad| bad.to_string())
 }
 
 #[test]
@@ -35,7 +37,11 @@ fn the_defaults_are_those_of_the_engine() {
 #[test]
 fn the_file_has_the_names_of_the_environment() {
     for field in FIELDS {
-        let key = field.key.to_uppercase().replace('.', "_").replace("LIMITS_", "LIMIT_");
+        let key = field
+            .key
+            .to_uppercase()
+            .replace('.', "_")
+            .replace("LIMITS_", "LIMIT_");
         assert!(
             field.variable == key || field.variable == format!("USSO_{key}"),
             "{} and {}",
@@ -77,7 +83,10 @@ fn unknown_names_are_refused_by_name() {
         ("hash", with_file("[hash]\nmemory_kib = 8", &[])),
     ] {
         let complaint = complaint(result);
-        assert!(complaint.starts_with(&format!("{name}: {unknown}")), "{complaint}");
+        assert!(
+            complaint.starts_with(&format!("{name}: {unknown}")),
+            "{complaint}"
+        );
     }
 }
 
@@ -89,7 +98,10 @@ fn other_variables_are_not_ours() {
 #[test]
 fn a_file_that_cannot_be_read_is_refused_with_its_line() {
     let missing = complaint(read(Some(Path::new("not/there.toml")), &[]));
-    assert!(missing.starts_with("--config: not/there.toml: "), "{missing}");
+    assert!(
+        missing.starts_with("--config: not/there.toml: "),
+        "{missing}"
+    );
     let broken = complaint(with_file("listen = '127.0.0.1:1'\nissuer =\n", &[]));
     assert!(broken.contains("usso.toml: line 2: "), "{broken}");
     let kind = complaint(with_file("listen = true", &[]));
@@ -100,10 +112,21 @@ fn a_file_that_cannot_be_read_is_refused_with_its_line() {
 fn the_master_key_has_several_spellings_and_one_length() {
     let hex = "ff".repeat(32);
     let standard = "//////////////////////////////////////////8=";
-    for text in [&hex, standard, "__________________________________________8", " //////////////////////////////////////////8\n"] {
+    for text in [
+        &hex,
+        standard,
+        "__________________________________________8",
+        " //////////////////////////////////////////8\n",
+    ] {
         assert_eq!(key(text).unwrap().expose(), &[255; 32], "{text}");
     }
-    for text in ["short", &hex[..62], &"+f".repeat(32), &"f".repeat(65), &"é".repeat(32)] {
+    for text in [
+        "short",
+        &hex[..62],
+        &"+f".repeat(32),
+        &"f".repeat(65),
+        &"é".repeat(32),
+    ] {
         let why = key(text).unwrap_err();
         assert!(why.contains("32 bytes") && !why.contains(text), "{why}");
     }
@@ -113,9 +136,15 @@ fn the_master_key_has_several_spellings_and_one_length() {
 fn limits_are_attempts_in_a_window() {
     for (text, seconds) in [("10/90s", 90), ("10/5m", 300), ("10/24h", 86_400)] {
         let limit = values::limit(text).unwrap();
-        assert_eq!((limit.attempts, limit.window.as_secs()), (10, seconds), "{text}");
+        assert_eq!(
+            (limit.attempts, limit.window.as_secs()),
+            (10, seconds),
+            "{text}"
+        );
     }
-    for text in ["10", "10/", "/5m", "0/5m", "10/0m", "10/25h", "10/5d", "-1/5m", "10/5", "10/5µ"] {
+    for text in [
+        "10", "10/", "/5m", "0/5m", "10/0m", "10/25h", "10/5d", "-1/5m", "10/5", "10/5µ",
+    ] {
         assert!(values::limit(text).is_err(), "{text}");
     }
 }
@@ -128,9 +157,19 @@ fn a_database_is_a_sqlite_file() {
         ("sqlite:///var/lib/usso.db", "/var/lib/usso.db"),
         ("sqlite:/var/lib/usso.db", "/var/lib/usso.db"),
     ] {
-        assert_eq!(values::database(text).as_deref(), Ok(Path::new(path)), "{text}");
+        assert_eq!(
+            values::database(text).as_deref(),
+            Ok(Path::new(path)),
+            "{text}"
+        );
     }
-    for text in ["postgres://user:hunter2@db/usso", "usso.db", "sqlite:", "sqlite::memory:", "sqlite:a.db?mode=ro"] {
+    for text in [
+        "postgres://user:hunter2@db/usso",
+        "usso.db",
+        "sqlite:",
+        "sqlite::memory:",
+        "sqlite:a.db?mode=ro",
+    ] {
         let why = values::database(text).unwrap_err();
         assert!(!why.contains("hunter2"), "{why}");
     }
@@ -142,8 +181,14 @@ fn a_complaint_of_the_engine_is_put_in_the_operators_words() {
         ("issuer is \"x\"; …", "USSO_ISSUER"),
         ("hashing.memory_kib is 1; …", "USSO_HASHING_MEMORY_KIB"),
         ("limits.account must …", "USSO_LIMIT_ACCOUNT"),
-        ("limits.account_and_source must …", "USSO_LIMIT_ACCOUNT_AND_SOURCE"),
-        ("key_rotation is less than a day; …", "USSO_KEY_ROTATION_DAYS"),
+        (
+            "limits.account_and_source must …",
+            "USSO_LIMIT_ACCOUNT_AND_SOURCE",
+        ),
+        (
+            "key_rotation is less than a day; …",
+            "USSO_KEY_ROTATION_DAYS",
+        ),
     ] {
         let bad = BadSetting::of_engine(complaint).to_string();
         assert_eq!(bad, format!("{variable}: {complaint}"));

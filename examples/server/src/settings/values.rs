@@ -5,10 +5,10 @@ use std::{
     fmt::Display, net::SocketAddr, ops::RangeInclusive, path::PathBuf, str::FromStr, time::Duration,
 };
 
+use usso_axum::MetricsAccess;
 use base64::{Engine as _, alphabet, engine};
 use ipnet::IpNet;
 use tracing_subscriber::EnvFilter;
-use crate::stub::MetricsAccess;
 use usso_core::{
     directory::tenant::check_issuer,
     kernel::{limit::Limit, secret::Secret, text::Identifier},
@@ -47,7 +47,9 @@ pub(super) fn issuer(text: &str) -> Result<String, String> {
 
 pub(super) fn identifier(text: &str) -> Result<String, String> {
     Identifier::parse(text).map_err(|_| {
-        format!("{text:?} is not an e-mail address, a phone number with country code or a user name")
+        format!(
+            "{text:?} is not an e-mail address, a phone number with country code or a user name"
+        )
     })?;
     Ok(text.to_owned())
 }
@@ -86,9 +88,9 @@ fn hex(text: &str) -> Option<Vec<u8>> {
 
 pub(super) fn networks(text: &str) -> Result<Vec<IpNet>, String> {
     let network = |text: &str| {
-        text.trim().parse().map_err(|_| {
-            format!("{text:?} is not a network; write networks as 10.0.0.0/8,::1/128")
-        })
+        text.trim()
+            .parse()
+            .map_err(|_| format!("{text:?} is not a network; write networks as 10.0.0.0/8,::1/128"))
     };
     text.split(',').map(network).collect()
 }

@@ -1,0 +1,638 @@
+//! A store that fails at every call in turn: the old state or the new one, never half of either.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::wildcard_imports,
+    reason = "tests stop at the first surprise"
+)]
+
+mod support;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use serde_json::json;
+use support::*;
+use usso_core::{
+    Deps, StartError, Usso,
+    directory::{
+        credential::Credential,
+        identifier::IdentifierRecord,
+        tenant::{self, Domain, NewTenant, Tenant},
+        user::{self, Update, User, UserStatus},
+    },
+    flow::password::{self, Ensured},
+    kernel::{
+        event::{Event, EventType},
+        refusal::{FaultKind, Refusal, Stop},
+    },
+    session::{self, Session, Tokens, keys, keys::KeyRing},
+    store::{Failure, Find, Memory, Record, Scope, Sqlite, SqliteOptions, Store, When},
+};
+
+const MOMENT: Duration = Duration::from_millis(1);
+/// What an injected failure is answered with.
+const FAULT: &str = "store.unavailable";
+
+/// Runs `act` on a new world for every call of the store that can fail, before and after its effect,
+/// then `check` with what `act` was answered.
+///
+/// `act` gets fresh deps, so that its calls are the only ones that count.
+async fn at_every_call<S>(
+    prepare: impl AsyncFn(&World) -> S,
+    act: impl AsyncFn(&Deps, &S) -> &'static str,
+    check: impl AsyncFn(&World, &S, &'static str),
+) {
+    for when in [When::Before, When::After] {
+        let mut faults = 0;
+        for call in 0.. {
+            let world = World::new().await;
+            let stage = prepare(&world).await;
+            let deps = world.deps().await;
+            world.memory.inject(Some(Failure { call, when }));
+            let answer = act(&deps, &stage).await;
+            let struck = world.memory.calls() > call;
+            world.memory.inject(None);
+            faults += usize::from(answer == FAULT);
+            assert!(answer == "ok" || struck, "{answer} without a failure");
+            assert_whole(&world.store, &deps.scope()).await;
+            world.advance(MOMENT);
+            check(&world, &stage, answer).await;
+            if !struck {
+                break;
+            }
+        }
+        assert!(faults > 0, "no call of the operation can fail it");
+    }
+}
+
+async fn rows<T: Record>(store: &Store, scope: &Scope) -> Vec<T> {
+    let found = store.find::<T>(scope, Find::all()).await.unwrap();
+    assert_eq!(found.next, None, "small enough to look at whole");
+    found.items.into_iter().map(|found| found.record).collect()
+}
+
+fn count(events: &[Event], kind: EventType) -> usize {
+    events.iter().filter(|event| event.kind == kind).count()
+}
+
+/// Checks what must be true of the records of a tenant at any moment.
+async fn assert_whole(store: &Store, scope: &Scope) {
+    let events = rows::<Event>(store, scope).await;
+    assert_users_whole(store, scope, &events).await;
+    assert_sessions_have_events(&rows(store, scope).await, &events);
+    for ring in rows::<KeyRing>(store, scope).await {
+        assert_eq!(ring.retired.len(), count(&events, EventType::KeysRotated));
+    }
+    assert_domains_whole(store).await;
+}
+
+async fn assert_users_whole(store: &Store, scope: &Scope, events: &[Event]) {
+    let users = rows::<User>(store, scope).await;
+    let (gone, there): (Vec<&User>, Vec<_>) = users
+        .iter()
+        .partition(|user| user.status == UserStatus::Deleted);
+    assert_eq!(users.len(), count(events, EventType::UserCreated));
+    assert_eq!(gone.len(), count(events, EventType::UserDeleted));
+    let there: BTreeSet<_> = there.iter().map(|user| user.id).collect();
+    let names = rows::<IdentifierRecord>(store, scope).await;
+    let named: BTreeSet<_> = names.iter().map(|name| name.user).collect();
+    let credentials = rows::<Credential>(store, scope).await;
+    let able: BTreeSet<_> = credentials.iter().map(|one| one.user).collect();
+    assert_eq!((&named, &able), (&there, &there), "name and password each");
+}
+
+fn assert_sessions_have_events(sessions: &[Session], events: &[Event]) {
+    let of = |wanted: &[EventType]| -> BTreeSet<_> {
+        let found = events.iter().filter(|event| wanted.contains(&event.kind));
+        found.filter_map(|event| event.session).collect()
+    };
+    let ended = of(&[EventType::SessionEnded, EventType::SessionReuseDetected]);
+    let opened = of(&[EventType::SessionOpened]);
+    let expected: BTreeSet<_> = opened.difference(&ended).copied().collect();
+    let there: BTreeSet<_> = sessions.iter().map(|session| session.id).collect();
+    assert_eq!(there, expected);
+}
+
+async fn assert_domains_whole(store: &Store) {
+    let tenants = rows::<Tenant>(store, &Scope::Platform).await;
+    let listed: BTreeMap<_, _> = tenants
+        .iter()
+        .flat_map(|tenant| tenant.domains.iter().map(|name| (name.clone(), tenant.id)))
+        .collect();
+    let domains = rows::<Domain>(store, &Scope::Platform).await;
+    let indexed: BTreeMap<_, _> = domains
+        .into_iter()
+        .map(|domain| (domain.name, domain.tenant))
+        .collect();
+    assert_eq!(indexed, listed);
+}
+
+async fn nothing(_: &World) {}
+
+async fn alice(world: &World) -> (User, Tokens) {
+    world.register("alice").await
+}
+
+#[tokio::test]
+async fn a_registration_makes_a_whole_account_or_none() {
+    at_every_call(
+        nothing,
+        async |deps, ()| code(&register(deps, "alice", PASSWORD).await),
+        async |world, (), answer| {
+            let again = register(&world.deps().await, "alice", PASSWORD).await;
+            if code(&again) != "ok" {
+                assert_eq!(code(&again), "user.identifier_taken");
+            }
+            assert!(answer == FAULT || again.is_err(), "acknowledged, then lost");
+            assert_eq!(code(&world.sign_in("alice").await), "ok");
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_sign_in_opens_a_whole_session_or_none() {
+    at_every_call(
+        alice,
+        async |deps, _| code(&sign_in(deps, "alice", PASSWORD).await),
+        async |world, (_, before), _| {
+            let tokens = world.sign_in("alice").await.unwrap();
+            assert_eq!(world.probe(&tokens).await, ALIVE);
+            assert_eq!(world.probe(before).await, ALIVE);
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_failed_sign_in_stays_counted_whatever_fails() {
+    at_every_call(
+        alice,
+        async |deps, _| match code(&sign_in(deps, "alice", OTHER).await) {
+            "password.not_valid" => "ok",
+            other => other,
+        },
+        async |world, _, answer| {
+            let deps = world.deps().await;
+            let mut answered = 0;
+            while code(&sign_in(&deps, "alice", OTHER).await) == "password.not_valid" {
+                answered += 1;
+            }
+            let expected = if answer == "ok" { 9..=9 } else { 9..=10 };
+            assert!(
+                expected.contains(&answered),
+                "{answered} more after {answer}"
+            );
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_client_whose_refresh_failed_repeats_it() {
+    at_every_call(
+        alice,
+        async |deps, (_, first)| code(&refresh_in(deps, first).await),
+        async |world, (_, first), _| {
+            let tokens = world.refresh(first).await.unwrap();
+            assert_eq!(world.probe(&tokens).await, ALIVE);
+            world.advance(Duration::from_secs(10));
+            assert_eq!(code(&world.refresh(first).await), "session.refresh_reused");
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn an_acknowledged_refresh_works_whatever_fails_next() {
+    at_every_call(
+        async |world| {
+            let (_, first) = alice(world).await;
+            world.refresh(&first).await.unwrap()
+        },
+        async |deps, second| code(&refresh_in(deps, second).await),
+        async |world, second, _| {
+            let third = world.refresh(second).await.unwrap();
+            assert_eq!(world.probe(&third).await, ALIVE);
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_reused_token_ends_its_session_once_the_store_works() {
+    at_every_call(
+        async |world| {
+            let (_, first) = alice(world).await;
+            let second = world.refresh(&first).await.unwrap();
+            world.advance(Duration::from_secs(10));
+            [first, second]
+        },
+        async |deps, [first, _]| match code(&refresh_in(deps, first).await) {
+            "session.refresh_reused" => "ok",
+            other => other,
+        },
+        async |world, [first, second], _| {
+            world.refresh(first).await.unwrap_err();
+            assert_eq!(world.probe(second).await, DEAD);
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_change_of_password_happens_as_a_whole_or_not_at_all() {
+    at_every_call(
+        async |world| {
+            let (_, tokens) = alice(world).await;
+            (world.caller(&tokens).await.unwrap(), tokens)
+        },
+        async |deps, (caller, _)| {
+            code(&password::change(deps, caller, secret(PASSWORD), secret(OTHER)).await)
+        },
+        async |world, (_, before), answer| {
+            let deps = world.deps().await;
+            let works = [PASSWORD, OTHER].map(async |one| sign_in(&deps, "alice", one).await);
+            let [old, new] = works;
+            let changed = code(&new.await) == "ok";
+            assert_eq!(code(&old.await) == "ok", !changed, "one password works");
+            assert!(changed || answer == FAULT, "acknowledged, then lost");
+            let expected = if changed { DEAD } else { ALIVE };
+            assert_eq!(world.probe(before).await, expected);
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_logout_ends_the_session_once_it_is_repeated() {
+    at_every_call(
+        alice,
+        async |deps, (user, tokens)| {
+            code(&session::end(deps, user.id, tokens.session, user.id).await)
+        },
+        async |world, (user, tokens), answer| {
+            let deps = world.deps().await;
+            let again = session::end(&deps, user.id, tokens.session, user.id).await;
+            assert!(answer == FAULT || code(&again) == "session.unknown");
+            assert_eq!(world.probe(tokens).await, DEAD);
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn ending_all_sessions_ends_them_once_it_is_repeated() {
+    at_every_call(
+        alice,
+        async |deps, (user, _)| code(&session::end_all(deps, user.id, user.id).await),
+        async |world, (user, tokens), answer| {
+            if answer == "ok" {
+                assert_eq!(world.probe(tokens).await, DEAD);
+            }
+            let again = session::end_all(&world.deps().await, user.id, user.id).await;
+            assert_eq!(code(&again), "ok");
+            assert_eq!(world.probe(tokens).await, DEAD);
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_rotation_leaves_a_ring_that_signs_and_verifies() {
+    at_every_call(
+        alice,
+        async |deps, _| code(&keys::rotate(deps, actor()).await),
+        async |world, (_, before), _| {
+            let restarted = world.again(|_| {}).await;
+            for world in [world, &restarted] {
+                assert_eq!(code(&world.caller(before).await), "ok");
+                let tokens = world.sign_in("alice").await.unwrap();
+                assert_eq!(code(&restarted.caller(&tokens).await), "ok");
+            }
+            assert_eq!(
+                code(&keys::rotate(&world.deps().await, actor()).await),
+                "ok"
+            );
+        },
+    )
+    .await;
+}
+
+fn acme() -> NewTenant {
+    NewTenant {
+        slug: "acme".to_owned(),
+        domains: vec!["acme.example".to_owned(), "sso.acme.example".to_owned()],
+        ..NewTenant::default()
+    }
+}
+
+#[tokio::test]
+async fn a_tenant_is_made_with_all_its_domains_or_not_at_all() {
+    at_every_call(
+        nothing,
+        async |deps, ()| code(&tenant::create(deps, acme(), actor()).await),
+        async |world, (), answer| {
+            let again = tenant::create(&world.deps().await, acme(), actor()).await;
+            let is_there = code(&again) == "tenant.slug_taken";
+            assert!(is_there || code(&again) == "ok");
+            assert!(is_there || answer == FAULT, "acknowledged, then lost");
+            let events = events(&world.deps().await).await;
+            assert_eq!(count(&events, EventType::TenantCreated), 1);
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_tenant_changes_as_a_whole_or_not_at_all() {
+    let change = || tenant::Update {
+        domains: Some(vec!["acme.example".to_owned(), "new.example".to_owned()]),
+        settings: json!({"access_token_seconds": 60})
+            .as_object()
+            .unwrap()
+            .clone(),
+        ..tenant::Update::default()
+    };
+    at_every_call(
+        async |world| {
+            let deps = world.deps().await;
+            tenant::create(&deps, acme(), actor()).await.unwrap().id
+        },
+        async |deps, id| code(&tenant::update(deps, *id, change(), actor()).await),
+        async |world, id, answer| {
+            let deps = world.deps().await;
+            let found = tenant::read(&deps, *id).await.unwrap().record;
+            let changed = found.settings.access_token_seconds == 60;
+            assert_eq!(found.domains.contains(&"new.example".to_owned()), changed);
+            assert!(changed || answer == FAULT, "acknowledged, then lost");
+            let again = tenant::update(&deps, *id, change(), actor()).await;
+            assert_eq!(code(&again), "ok");
+        },
+    )
+    .await;
+}
+
+fn suspension() -> Update {
+    Update {
+        name: Some("Eve".to_owned()),
+        status: Some(UserStatus::Suspended),
+        ..Update::default()
+    }
+}
+
+#[tokio::test]
+async fn a_suspension_happens_as_a_whole_or_not_at_all() {
+    at_every_call(
+        alice,
+        async |deps, (user, _)| code(&user::update(deps, user.id, suspension(), actor()).await),
+        async |world, (user, tokens), answer| {
+            let deps = world.deps().await;
+            let found = user::read(&deps, user.id).await.unwrap().record;
+            assert_eq!(found.name == "Eve", !found.is_active());
+            assert!(!found.is_active() || answer == FAULT);
+            let expected = if found.is_active() { ALIVE } else { DEAD };
+            assert_eq!(world.probe(tokens).await, expected);
+            let again = user::update(&deps, user.id, suspension(), actor()).await;
+            assert_eq!(code(&again), "ok");
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_deletion_happens_as_a_whole_or_not_at_all() {
+    at_every_call(
+        alice,
+        async |deps, (user, _)| code(&user::delete(deps, user.id, actor()).await),
+        async |world, (user, tokens), answer| {
+            let again = user::delete(&world.deps().await, user.id, actor()).await;
+            let was_gone = code(&again) == "user.unknown";
+            assert!(was_gone || code(&again) == "ok");
+            assert!(was_gone || answer == FAULT, "acknowledged, then lost");
+            assert_eq!(world.probe(tokens).await, DEAD);
+            world.register("alice").await;
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn ensuring_a_password_happens_as_a_whole_or_not_at_all() {
+    let ensure =
+        async |deps: &Deps| password::ensure(deps, "alice", Some(secret(OTHER)), &[]).await;
+    at_every_call(
+        alice,
+        async |deps, _| code(&ensure(deps).await),
+        async |world, (_, tokens), answer| {
+            let again = ensure(&world.deps().await).await.unwrap();
+            assert!(answer == FAULT || again == Ensured::Unchanged);
+            assert_eq!(world.probe(tokens).await, DEAD);
+            assert_eq!(code(&world.sign_in("alice").await), "password.not_valid");
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn an_engine_that_failed_to_start_starts_when_the_store_works() {
+    for when in [When::Before, When::After] {
+        for call in 0.. {
+            let memory = Memory::new();
+            let store = Store::new(memory.clone());
+            let clock = World::new().await.clock;
+            memory.inject(Some(Failure { call, when }));
+            let started = Usso::start(config(), ports(&store, &clock)).await;
+            let struck = memory.calls() > call;
+            memory.inject(None);
+            assert_eq!(started.is_err(), struck);
+            Usso::start(config(), ports(&store, &clock)).await.unwrap();
+            if !struck {
+                break;
+            }
+        }
+    }
+}
+
+/// An engine on a SQLite file.
+async fn open(directory: &std::path::Path, options: &SqliteOptions) -> Result<World, StartError> {
+    let sqlite = Sqlite::open(file_in(directory), options).map_err(StartError::Fault)?;
+    let mut world = World::new().await;
+    world.store = Store::new(sqlite);
+    world.usso = Usso::start(config(), ports(&world.store, &world.clock)).await?;
+    Ok(world)
+}
+
+async fn start_fault(directory: &std::path::Path) -> (FaultKind, String) {
+    match open(directory, &SqliteOptions::default()).await {
+        Err(StartError::Fault(fault)) => (fault.kind(), fault.to_string()),
+        Err(other) => panic!("{other}"),
+        Ok(_) => panic!("it started"),
+    }
+}
+
+/// Changes the database behind the engine's back.
+fn tamper(directory: &std::path::Path, statement: &str) {
+    let connection = rusqlite::Connection::open(file_in(directory)).unwrap();
+    assert_eq!(connection.execute(statement, ()).unwrap(), 1);
+}
+
+fn fault_kind<T, R: Refusal>(result: Result<T, Stop<R>>) -> Option<FaultKind> {
+    match result {
+        Err(Stop::Fault(fault)) => Some(fault.kind()),
+        Err(Stop::Refused(refused)) => panic!("{refused:?}"),
+        Ok(_) => None,
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_is_named_and_leaves_nothing_half_done() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = SqliteOptions::default().max_bytes(400 << 10);
+    let world = open(directory.path(), &options).await.unwrap();
+    let (user, tokens) = world.register("first").await;
+    let deps = world.deps().await;
+    let mut refused = Vec::new();
+    // One at a time, and many that share a commit.
+    for round in 0..12 {
+        let results = all_at_once(RACERS, |number| {
+            let (deps, name) = (deps.clone(), format!("user{round}_{number}"));
+            async move { register(&deps, &name, PASSWORD).await }
+        });
+        refused.extend(results.await.into_iter().filter_map(fault_kind));
+        let one = register(&deps, &format!("user{round}"), PASSWORD).await;
+        refused.extend(fault_kind(one));
+    }
+    assert!(refused.len() > RACERS, "the disk is full for a while");
+    refused.dedup();
+    assert_eq!(refused, [FaultKind::StoreFull]);
+    assert_whole(&world.store, &deps.scope()).await;
+    assert_eq!(world.caller(&tokens).await.unwrap().user.id, user.id);
+    drop((world, deps));
+    let larger = open(directory.path(), &SqliteOptions::default())
+        .await
+        .unwrap();
+    larger.register("last").await;
+    assert_eq!(code(&larger.refresh(&tokens).await), "ok");
+}
+
+#[tokio::test]
+async fn a_read_only_database_is_read_and_not_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let writing = open(directory.path(), &SqliteOptions::default())
+        .await
+        .unwrap();
+    let (_, tokens) = writing.register("alice").await;
+    let options = SqliteOptions::default().read_only();
+    let world = open(directory.path(), &options).await.unwrap();
+    assert_eq!(code(&world.caller(&tokens).await), "ok");
+    let registered = register(&world.deps().await, "bob", PASSWORD).await;
+    assert_eq!(fault_kind(registered), Some(FaultKind::StoreReadOnly));
+    assert_eq!(code(&writing.sign_in("alice").await), "ok");
+}
+
+#[tokio::test]
+async fn a_database_of_a_newer_version_does_not_start() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(
+        open(directory.path(), &SqliteOptions::default())
+            .await
+            .unwrap(),
+    );
+    tamper(
+        directory.path(),
+        "INSERT INTO usso_migration (version, name, checksum) VALUES (999, 'later', '')",
+    );
+    let (kind, text) = start_fault(directory.path()).await;
+    assert_eq!(kind, FaultKind::Schema);
+    assert!(text.contains("migration 999"), "{text}");
+}
+
+#[tokio::test]
+async fn a_database_with_an_altered_migration_does_not_start() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(
+        open(directory.path(), &SqliteOptions::default())
+            .await
+            .unwrap(),
+    );
+    tamper(directory.path(), "UPDATE usso_migration SET checksum = 'x'");
+    let (kind, text) = start_fault(directory.path()).await;
+    assert_eq!(kind, FaultKind::Schema);
+    assert!(text.contains("migration 1"), "{text}");
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_does_not_start() {
+    let directory = tempfile::tempdir().unwrap();
+    let garbage = "these are not the records you are looking for\n".repeat(1000);
+    std::fs::write(file_in(directory.path()), &garbage).unwrap();
+    let (kind, text) = start_fault(directory.path()).await;
+    assert_eq!(kind, FaultKind::Corrupt);
+    assert!(text.contains("usso.db"), "{text}");
+    let after = std::fs::read_to_string(file_in(directory.path())).unwrap();
+    assert_eq!(after, garbage, "and stays as it was");
+}
+
+#[tokio::test]
+async fn a_damaged_record_is_a_fault_and_not_an_absence() {
+    let directory = tempfile::tempdir().unwrap();
+    let world = open(directory.path(), &SqliteOptions::default())
+        .await
+        .unwrap();
+    let (_, tokens) = world.register("alice").await;
+    tamper(directory.path(), "UPDATE usso_user SET data = '{}'");
+    assert_eq!(code(&world.sign_in("alice").await), "store.corrupt");
+    assert_eq!(code(&world.refresh(&tokens).await), "store.corrupt");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_engines_on_one_file_both_work() {
+    let directory = tempfile::tempdir().unwrap();
+    let [one, two] = [
+        open(directory.path(), &SqliteOptions::default())
+            .await
+            .unwrap(),
+        open(directory.path(), &SqliteOptions::default())
+            .await
+            .unwrap(),
+    ];
+    let (_, tokens) = one.register("alice").await;
+    assert_eq!(two.probe(&tokens).await, ALIVE);
+    let both = [one.deps().await, two.deps().await];
+    let results = all_at_once(RACERS, |number| {
+        let deps = both[number % 2].clone();
+        async move { register(&deps, &format!("user{}", number / 2), PASSWORD).await }
+    });
+    let won = results
+        .await
+        .iter()
+        .filter(|result| code(result) == "ok")
+        .count();
+    assert_eq!(won, RACERS / 2);
+    assert_whole(&two.store, &both[0].scope()).await;
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_is_there_after_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let world = open(directory.path(), &SqliteOptions::default())
+        .await
+        .unwrap();
+    let (_, first) = world.register("alice").await;
+    let second = world.refresh(&first).await.unwrap();
+    // No farewell: the files are copied as a crash would leave them.
+    let crashed = tempfile::tempdir().unwrap();
+    for file in std::fs::read_dir(directory.path()).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), crashed.path().join(file.file_name())).unwrap();
+    }
+    let restarted = open(crashed.path(), &SqliteOptions::default())
+        .await
+        .unwrap();
+    assert_eq!(restarted.probe(&second).await, ALIVE);
+    assert_eq!(code(&restarted.sign_in("alice").await), "ok");
+}
