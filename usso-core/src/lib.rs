@@ -7,6 +7,8 @@ pub mod directory;
 mod engine;
 pub mod flow;
 pub mod kernel;
+#[cfg(test)]
+mod refusals;
 mod schema;
 pub mod session;
 pub mod store;

@@ -2,6 +2,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::panic,
     clippy::wildcard_imports,
     reason = "tests stop at the first surprise"
 )]
@@ -32,7 +33,6 @@ use usso_core::{
     store::{Failure, Find, Memory, Record, Scope, Sqlite, SqliteOptions, Store, When},
 };
 
-const MOMENT: Duration = Duration::from_millis(1);
 /// What an injected failure is answered with.
 const FAULT: &str = "store.unavailable";
 
@@ -91,17 +91,17 @@ async fn assert_whole(store: &Store, scope: &Scope) {
 
 async fn assert_users_whole(store: &Store, scope: &Scope, events: &[Event]) {
     let users = rows::<User>(store, scope).await;
-    let (gone, there): (Vec<&User>, Vec<_>) = users
+    let (gone, kept): (Vec<&User>, Vec<_>) = users
         .iter()
         .partition(|user| user.status == UserStatus::Deleted);
     assert_eq!(users.len(), count(events, EventType::UserCreated));
     assert_eq!(gone.len(), count(events, EventType::UserDeleted));
-    let there: BTreeSet<_> = there.iter().map(|user| user.id).collect();
+    let kept: BTreeSet<_> = kept.iter().map(|user| user.id).collect();
     let names = rows::<IdentifierRecord>(store, scope).await;
-    let named: BTreeSet<_> = names.iter().map(|name| name.user).collect();
+    let found: BTreeSet<_> = names.iter().map(|name| name.user).collect();
     let credentials = rows::<Credential>(store, scope).await;
     let able: BTreeSet<_> = credentials.iter().map(|one| one.user).collect();
-    assert_eq!((&named, &able), (&there, &there), "name and password each");
+    assert_eq!((&found, &able), (&kept, &kept), "name and password each");
 }
 
 fn assert_sessions_have_events(sessions: &[Session], events: &[Event]) {

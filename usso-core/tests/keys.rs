@@ -34,7 +34,6 @@ use usso_core::{
 
 const ALGORITHMS: [&str; 3] = ["EdDSA", "ES256", "RS256"];
 const DAY: Duration = Duration::from_secs(86_400);
-const MOMENT: Duration = Duration::from_millis(1);
 
 /// A request of a new tenant that signs with `algorithm`.
 async fn signing_with(world: &World, algorithm: &str) -> Deps {
@@ -151,7 +150,12 @@ async fn a_token_says_what_it_is_and_little_else() {
     );
 }
 
-/// The SubjectPublicKeyInfo of a JWK, put together by hand (RFC 8410, RFC 5480).
+fn hex(bytes: &[u8]) -> String {
+    let digits = bytes.iter().map(|byte| format!("{byte:02x}"));
+    digits.collect::<Vec<_>>().concat()
+}
+
+/// The `SubjectPublicKeyInfo` of a JWK, put together by hand (RFC 8410, RFC 5480).
 fn spki(key: &Json) -> Vec<u8> {
     let part = |name: &str| URL_SAFE_NO_PAD.decode(key[name].as_str().unwrap()).unwrap();
     let ed25519 = b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00".to_vec();
@@ -169,11 +173,7 @@ async fn a_kid_is_the_hex_sha256_of_the_public_key() {
         let jwks = jwks(&signing_with(&world, algorithm).await).await;
         for key in jwks["keys"].as_array().unwrap() {
             let digest = digest::digest(&digest::SHA256, &spki(key));
-            let hex: String = digest
-                .as_ref()
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect();
+            let hex = hex(digest.as_ref());
             assert_eq!(key["kid"], hex);
         }
     }
@@ -217,10 +217,10 @@ async fn a_retired_key_is_published_until_no_token_of_it_can_live() {
     let deps = world.deps().await;
     let old = keys::load(&deps).await.unwrap().ring().current.kid.clone();
     keys::rotate(&deps, actor()).await.unwrap();
-    world.advance(DAY - Duration::from_secs(1));
+    world.advance(Duration::from_secs(86_399)); // the last second of the token
     let restarted = world.again(|_| {}).await;
     assert_eq!(code(&restarted.caller(&tokens).await), "ok");
-    world.advance(Duration::from_secs(301) - MOMENT);
+    world.advance(almost(Duration::from_secs(301)));
     let restarted = world.again(|_| {}).await;
     assert!(kids(&jwks(&restarted.deps().await).await).contains(&&*old));
     world.advance(MOMENT);
@@ -232,7 +232,7 @@ async fn a_retired_key_is_published_until_no_token_of_it_can_live() {
 async fn a_due_rotation_happens_by_itself() {
     let world = World::new().await;
     let first = jwks(&world.deps().await).await;
-    world.advance(world.usso.config().key_rotation - MOMENT);
+    world.advance(almost(world.usso.config().key_rotation));
     let early = world.again(|_| {}).await;
     assert_eq!(jwks(&early.deps().await).await, first);
     world.advance(MOMENT);
@@ -387,12 +387,14 @@ impl Custody for Recorder {
 
 /// A value as it could lie in a file: raw, hex, or in base64.
 fn forms(value: &[u8]) -> Vec<Vec<u8>> {
-    let hex: String = value.iter().map(|byte| format!("{byte:02x}")).collect();
     let base64 = [
         URL_SAFE_NO_PAD.encode(value),
         base64::engine::general_purpose::STANDARD_NO_PAD.encode(value),
     ];
-    let texts = [hex].into_iter().chain(base64).map(String::into_bytes);
+    let texts = [hex(value)]
+        .into_iter()
+        .chain(base64)
+        .map(String::into_bytes);
     texts.chain([value.to_vec()]).collect()
 }
 
@@ -401,7 +403,8 @@ fn secrets_of(tokens: &Tokens) -> Vec<Vec<u8>> {
     let bytes = URL_SAFE_NO_PAD
         .decode(text.strip_prefix("usso_rt_").unwrap())
         .unwrap();
-    let secret = bytes[16..48].to_vec();
+    // The secret is the 32 bytes before the tag of 16.
+    let secret = bytes[bytes.len() - 48..bytes.len() - 16].to_vec();
     let access = tokens.access_token.as_bytes();
     vec![text.as_bytes().to_vec(), secret, access.to_vec()]
 }

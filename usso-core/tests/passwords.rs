@@ -27,7 +27,6 @@ use usso_core::{
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
-const MOMENT: Duration = Duration::from_millis(1);
 const WRONG: &str = "not the password of anyone";
 
 fn count(codes: &[&str], wanted: &str) -> usize {
@@ -197,7 +196,7 @@ async fn a_limit_ends_with_its_window_and_not_before() {
     let world = World::new().await;
     world.register("alice").await;
     guess(&world.deps().await, "alice", 10).await;
-    world.advance(MINUTE * 5 - MOMENT);
+    world.advance(almost(MINUTE * 5));
     let Err(Stop::Refused(Refused::Limited(left))) = world.sign_in("alice").await else {
         panic!("the window is not over");
     };
@@ -253,7 +252,7 @@ async fn an_account_may_fail_a_hundred_times_from_all_sources() {
     let codes = use_up(&world, "alice").await;
     assert_eq!(count(&codes, "password.not_valid"), 100);
     assert_eq!(codes[100], "password.limited");
-    world.advance(MINUTE * 60 - MOMENT);
+    world.advance(almost(MINUTE * 60));
     assert_eq!(code(&world.sign_in("alice").await), "password.limited");
     world.advance(MOMENT);
     assert_eq!(code(&world.sign_in("alice").await), "ok");
@@ -296,7 +295,7 @@ async fn a_source_becomes_unfamiliar_at_the_end_of_its_time() {
     world.register("alice").await;
     world.sign_in("alice").await.unwrap();
     let familiar_for = world.usso.config().limits.familiar_for;
-    world.advance(familiar_for - MOMENT);
+    world.advance(almost(familiar_for));
     use_up(&world, "alice").await;
     assert_eq!(code(&world.sign_in("alice").await), "ok");
     world.advance(MOMENT);

@@ -13,8 +13,8 @@ use std::{
     time::Duration,
 };
 
-use usso_axum::HttpConfig;
 use toml::Value as Toml;
+use usso_axum::HttpConfig;
 use usso_core::{Config, kernel::secret::Secret};
 
 use Fallback::{Otherwise, Value};

@@ -44,7 +44,7 @@ pub(crate) enum Password {
 pub(crate) async fn engine(settings: &Settings, issuer: String) -> Result<Usso, Failure> {
     let master = master_key::load(settings)?;
     let mut options = SqliteOptions::default();
-    options.max_bytes = settings.database_max_bytes;
+    
     let store = Sqlite::open(&settings.database, &options).map_err(Failure::start)?;
     let mut config = settings.engine.clone();
     config.issuer = issuer;

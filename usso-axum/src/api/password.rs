@@ -111,7 +111,7 @@ pub(crate) async fn register(
     let view = UserView::read(&deps, user).await?;
     Ok((
         StatusCode::CREATED,
-        deliver(&deps, &uri, &tokens, view, body.transport),
+        deliver(&deps, &uri, &tokens, Some(view), body.transport),
     )
         .into_response())
 }
@@ -131,7 +131,7 @@ pub(crate) async fn login(
     let identifier = of_kind(&body.identifier, body.r#type).unwrap_or(body.identifier);
     let (user, tokens) = password::sign_in(&deps, &identifier, body.secret).await?;
     let view = UserView::read(&deps, user).await?;
-    Ok(deliver(&deps, &uri, &tokens, view, body.transport).into_response())
+    Ok(deliver(&deps, &uri, &tokens, Some(view), body.transport).into_response())
 }
 
 /// Sets a new password. All sessions end; the answer carries a new one.
@@ -149,7 +149,7 @@ pub(crate) async fn change(
 ) -> Result<Response, Failure> {
     let tokens = password::change(&deps, &caller, body.current_secret, body.new_secret).await?;
     let view = UserView::read(&deps, caller.user).await?;
-    Ok(deliver(&deps, &uri, &tokens, view, body.transport).into_response())
+    Ok(deliver(&deps, &uri, &tokens, Some(view), body.transport).into_response())
 }
 
 /// The canonical text of an identifier whose kind was named, or the text as it is.

@@ -47,7 +47,7 @@ pub(crate) fn deliver(
     deps: &Deps,
     uri: &Uri,
     tokens: &Tokens,
-    user: UserView,
+    user: Option<UserView>,
     transport: Transport,
 ) -> impl IntoResponse + use<> {
     let as_cookie = transport == Transport::Cookie;
@@ -108,9 +108,8 @@ pub(crate) async fn refresh(
             message,
         ));
     };
-    let (user, tokens) = refresh::refresh(&deps, &token).await?;
-    let view = UserView::read(&deps, user).await?;
-    Ok(deliver(&deps, &uri, &tokens, view, transport))
+    let (_, tokens) = refresh::refresh(&deps, &token).await?;
+    Ok(deliver(&deps, &uri, &tokens, None, transport))
 }
 
 /// Ends the session of a refresh token. Also answers 204 if it was over before.

@@ -82,12 +82,13 @@ pub(crate) struct TokenView {
     refresh_expires_in: u64,
     /// The session.
     session_id: String,
-    /// Who signed in.
-    user: UserView,
+    /// Who signed in. Absent after a refresh; ask `me`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<UserView>,
 }
 
 impl TokenView {
-    pub(crate) fn new(tokens: &Tokens, user: UserView, with_refresh_token: bool) -> Self {
+    pub(crate) fn new(tokens: &Tokens, user: Option<UserView>, with_refresh_token: bool) -> Self {
         Self {
             access_token: tokens.access_token.clone(),
             token_type: "Bearer",

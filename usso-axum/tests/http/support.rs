@@ -33,7 +33,6 @@ pub(crate) const ISSUER: &str = "http://localhost:8000";
 /// An engine with an administrator, behind the real router.
 pub(crate) struct World {
     pub(crate) router: Router,
-    pub(crate) usso: Usso,
     pub(crate) clock: HandClock,
 }
 
@@ -173,8 +172,7 @@ impl World {
         let mut http_config = HttpConfig::default();
         http(&mut http_config);
         Self {
-            router: usso_axum::router(usso.clone(), http_config),
-            usso,
+            router: usso_axum::router(usso, http_config),
             clock,
         }
     }

@@ -357,6 +357,8 @@ pub async fn create(deps: &Deps, new: NewTenant, actor: UserId) -> Result<Tenant
         Batch::new().insert(&deps.scope(), &event),
     )
     .await?;
+    // That there was no such slug or host name may be remembered.
+    deps.caches.forget_tenant(tenant.id);
     Ok(tenant)
 }
 
@@ -549,8 +551,10 @@ fn refuse(error: CommitError) -> Stop<Refused> {
 }
 
 fn canonical_domains(domains: Vec<String>) -> Result<Vec<String>, Refused> {
-    let canonical: Result<Vec<String>, _> =
-        domains.iter().map(|name| text::domain_name(name)).collect();
+    let canonical: Result<Vec<String>, _> = domains
+        .into_iter()
+        .map(|name| text::domain_name(&name))
+        .collect();
     let mut canonical = canonical.map_err(|_| Refused::Invalid)?;
     canonical.sort();
     canonical.dedup();

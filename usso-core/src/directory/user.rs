@@ -100,7 +100,8 @@ pub enum Refused {
     Changed,
     /// An identifier belongs to another user.
     IdentifierTaken,
-    /// A name, role, scope or claim is too long, or there are too many.
+    /// A name, role, scope or claim is too long, or there are too many, or the status is not one
+    /// that can be given.
     Invalid,
     /// Removing or demoting the caller's own account is left to another administrator.
     OwnAccount,
@@ -272,6 +273,12 @@ pub async fn update(
         mut record,
         version,
     } = read(deps, user).await?;
+    if matches!(
+        update.status,
+        Some(UserStatus::Deleted | UserStatus::Pending)
+    ) {
+        return Err(Stop::Refused(Refused::Invalid));
+    }
     let before = record.clone();
     record.name = update.name.unwrap_or(record.name);
     record.roles = update.roles.unwrap_or(record.roles);

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization as _;
-use zxcvbn::feedback::Warning;
+use zxcvbn::feedback::{Feedback, Warning};
 
 use crate::{
     deps::Deps,
@@ -259,12 +259,14 @@ pub async fn sign_in(
     let Some((user, stored)) = candidate.known.filter(|_| verdict.matches) else {
         return Err(fail(deps, owner).await?);
     };
-    give_back(deps, attempt).await;
     if !user.record.is_active() {
+        give_back(deps, attempt).await;
         return Err(Stop::Refused(Refused::NotActive));
     }
     let proof = prove(deps, &user.record);
-    let tokens = session::open(deps, &user.record, &proof, Batch::new()).await;
+    // Both at once: they share a disk sync.
+    let opening = session::open(deps, &user.record, &proof, Batch::new());
+    let (tokens, ()) = tokio::join!(opening, give_back(deps, attempt));
     let tokens = tokens.map_err(CommitError::into_fault)?;
     remember(deps, familiar, is_familiar).await;
     if verdict.outdated {
@@ -687,7 +689,7 @@ fn policy(settings: &Settings, password: &Secret<String>, words: &[String]) -> R
     }
     let estimated: String = password.chars().take(ESTIMATED_CHARS).collect();
     let general = zxcvbn::zxcvbn(&estimated, &[]);
-    let warning = general.feedback().and_then(|feedback| feedback.warning());
+    let warning = general.feedback().and_then(Feedback::warning);
     if matches!(
         warning,
         Some(

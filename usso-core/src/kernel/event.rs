@@ -1,6 +1,6 @@
 //! What happened: the entry that every security-relevant change writes in its own commit.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{collections::BTreeMap, fmt, net::IpAddr};
 
 use serde::{Deserialize, Serialize};
 
@@ -159,14 +159,14 @@ pub struct Event {
 impl Event {
     /// Names who did it.
     #[must_use]
-    pub fn by(mut self, actor: impl ToString) -> Self {
+    pub fn by(mut self, actor: impl fmt::Display) -> Self {
         self.actor = actor.to_string();
         self
     }
 
     /// Names what it was done to.
     #[must_use]
-    pub fn on(mut self, subject: impl ToString) -> Self {
+    pub fn on(mut self, subject: impl fmt::Display) -> Self {
         self.subject = subject.to_string();
         self
     }
@@ -180,7 +180,7 @@ impl Event {
 
     /// Adds a detail.
     #[must_use]
-    pub fn with(mut self, name: &str, value: impl ToString) -> Self {
+    pub fn with(mut self, name: &str, value: impl fmt::Display) -> Self {
         self.detail.insert(name.to_owned(), value.to_string());
         self
     }

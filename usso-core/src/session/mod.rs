@@ -3,7 +3,7 @@
 //!
 //! | operation | what it does |
 //! | --- | --- |
-//! | [`open`] | opens a session from a proof and mints its first tokens |
+//! | `open` | opens a session from a proof and mints its first tokens |
 //! | [`refresh`](refresh::refresh) | exchanges a refresh token for its successor |
 //! | [`authenticate`](token::authenticate) | says who is behind an access token, and whether still |
 //! | [`list`], [`end`], [`end_all`] | what a user sees and can revoke |
@@ -37,7 +37,7 @@ use crate::{
     },
 };
 pub use refresh::RefreshToken;
-use refresh::Rotation;
+use refresh::{Of, Rotation};
 use usso_verify::VerifyError;
 
 /// How many sessions a user has at most; opening another ends the oldest.
@@ -209,7 +209,15 @@ pub(crate) async fn open(
     let now = deps.clock.now();
     let settings = &deps.tenant.settings;
     let id = SessionId::new(now, &*deps.entropy)?;
-    let (refresh_token, rotation) = Rotation::first(deps, &keys, id, now)?;
+    let (refresh_token, rotation) = Rotation::first(
+        deps,
+        &keys,
+        Of {
+            session: id,
+            user: user.id,
+        },
+        now,
+    )?;
     let lifetime = Lifetime::starting(now, Deps::seconds(settings.session_seconds));
     let session = Session {
         id,

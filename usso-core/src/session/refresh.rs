@@ -1,6 +1,6 @@
 //! Refresh tokens: rotated on every use; a used one that comes back ends its session.
 //!
-//! A token is 64 bytes, `session id ‖ secret ‖ tag`, base64url behind `usso_rt_`. Only the secret's
+//! A token is 80 bytes, `session id ‖ user id ‖ secret ‖ tag`, base64url behind `usso_rt_`. Only the secret's
 //! digest is stored. The tag says that this tenant issued the token, however long ago, so reuse of any
 //! token of a session is noticed without keeping them all, and nobody can end a session with a token
 //! that was made up.
@@ -28,7 +28,7 @@ use crate::{
     kernel::{
         entropy::bearer_secret,
         event::EventType,
-        id::SessionId,
+        id::{SessionId, UserId},
         refusal::{Fault, Stop},
         secret::{Digest, Secret},
         time::UnixTime,
@@ -38,6 +38,7 @@ use crate::{
 
 const PREFIX: &str = "usso_rt_";
 const ID: usize = 16;
+const IDS: usize = 2 * ID;
 const SECRET: usize = 32;
 const TAG: usize = 16;
 /// How many retries one rotation serves; a client that needs more has another problem.
@@ -59,38 +60,48 @@ impl RefreshToken {
         self.0.expose()
     }
 
-    fn make(deps: &Deps, keys: &LoadedKeys, session: SessionId) -> Result<(Self, Digest), Fault> {
+    fn make(deps: &Deps, keys: &LoadedKeys, of: Of) -> Result<(Self, Digest), Fault> {
         let secret = bearer_secret(&*deps.entropy)?;
-        let body = [session.to_bytes().as_slice(), secret.expose()].concat();
-        let tag = keys.tag(&tagged(deps, &body));
-        let bytes = Secret::new([body.as_slice(), &tag].concat());
+        let (session, user) = (of.session.to_bytes(), of.user.to_bytes());
+        let body = Secret::new([&session, &user, secret.expose().as_slice()].concat());
+        let tag = keys.tag(&tagged(deps, body.expose()));
+        let bytes = Secret::new([body.expose().as_slice(), &tag].concat());
         let text = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes.expose()));
         Ok((Self::new(text), Digest::of(secret.expose())))
     }
 
-    /// The session and digest of a token that this tenant issued; `None` for anything else.
-    fn open(&self, deps: &Deps, keys: &LoadedKeys) -> Option<(SessionId, Digest)> {
+    /// Whose a token is, and its digest, if this tenant issued it; `None` for anything else.
+    fn open(&self, deps: &Deps, keys: &LoadedKeys) -> Option<(Of, Digest)> {
         let encoded = self.expose().strip_prefix(PREFIX)?;
         // The length first: what is decoded is never longer than a token.
-        if encoded.len() != (ID + SECRET + TAG) * 8 / 6 + 1 {
+        if encoded.len() != ((IDS + SECRET + TAG) * 8).div_ceil(6) {
             return None;
         }
         let bytes = Secret::new(URL_SAFE_NO_PAD.decode(encoded).ok()?);
-        let (body, tag) = bytes.expose().split_at_checked(ID + SECRET)?;
+        let (body, tag) = bytes.expose().split_at_checked(IDS + SECRET)?;
         if !bool::from(keys.tag(&tagged(deps, body)).ct_eq(tag)) {
             return None;
         }
-        let (id, secret) = body.split_at_checked(ID)?;
-        Some((
-            SessionId::from_bytes(id.try_into().ok()?),
-            Digest::of(secret),
-        ))
+        let (ids, secret) = body.split_at_checked(IDS)?;
+        let (session, user) = ids.split_at_checked(ID)?;
+        let of = Of {
+            session: SessionId::from_bytes(session.try_into().ok()?),
+            user: UserId::from_bytes(user.try_into().ok()?),
+        };
+        Some((of, Digest::of(secret)))
     }
 
     /// The session it belongs to, if this tenant issued it.
     pub(crate) fn session(&self, deps: &Deps, keys: &LoadedKeys) -> Option<SessionId> {
-        self.open(deps, keys).map(|(session, _)| session)
+        self.open(deps, keys).map(|(of, _)| of.session)
     }
+}
+
+/// Whose a refresh token is. Both ids are in it, so that one read finds session and user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Of {
+    pub(super) session: SessionId,
+    pub(super) user: UserId,
 }
 
 impl fmt::Debug for RefreshToken {
@@ -138,10 +149,10 @@ impl Rotation {
     pub(super) fn first(
         deps: &Deps,
         keys: &LoadedKeys,
-        session: SessionId,
+        of: Of,
         now: UnixTime,
     ) -> Result<(RefreshToken, Self), Fault> {
-        let (token, current) = RefreshToken::make(deps, keys, session)?;
+        let (token, current) = RefreshToken::make(deps, keys, of)?;
         Ok((
             token,
             Self {
@@ -217,29 +228,26 @@ impl Rotation {
 /// The session's version decides between concurrent requests, in the same commit as the change.
 pub async fn refresh(deps: &Deps, token: &RefreshToken) -> Result<(User, Tokens), Stop<Refused>> {
     let keys = keys::load(deps).await?;
-    let (id, presented) = token
+    let (of, presented) = token
         .open(deps, &keys)
         .ok_or(Stop::Refused(Refused::NotValid))?;
     loop {
-        let Some(found) = deps.store.get::<Session>(&deps.scope(), id).await? else {
-            return Err(Stop::Refused(Refused::NotValid));
-        };
-        let owner = deps
+        let (found, user) = deps
             .store
-            .get::<User>(&deps.scope(), found.record.user)
+            .get_both::<Session, User>(&deps.scope(), of.session, of.user)
             .await?;
-        let now = deps.clock.now();
-        let Some(user) = owner
-            .map(|owner| owner.record)
-            .filter(|user| found.record.is_alive(user, now))
-        else {
+        let (Some(found), Some(Versioned { record: user, .. })) = (found, user) else {
             return Err(Stop::Refused(Refused::NotValid));
         };
+        let now = deps.clock.now();
+        if found.record.user != user.id || !found.record.is_alive(&user, now) {
+            return Err(Stop::Refused(Refused::NotValid));
+        }
         let rotation = &found.record.rotation;
         let grace_end = rotation
             .rotated_at
             .plus(Deps::seconds(deps.tenant.settings.refresh_grace_seconds));
-        let (successor, digest) = RefreshToken::make(deps, &keys, id)?;
+        let (successor, digest) = RefreshToken::make(deps, &keys, of)?;
         let next = match rotation.judge(presented, deps.received_at, grace_end, now) {
             Judgement::Exchange => rotation.exchange(digest, now),
             Judgement::Retry => rotation.retry(digest),

@@ -35,8 +35,8 @@ struct Claims<'a> {
     acr: &'static str,
     amr: Vec<&'static str>,
     auth_time: u64,
-    #[serde(skip_serializing_if = "Map::is_empty")]
-    claims: &'a Map<String, Json>,
+    #[serde(rename = "claims", skip_serializing_if = "Map::is_empty")]
+    custom: &'a Map<String, Json>,
 }
 
 /// A string when single, as verifiers of USSO's tokens expect; else an array.
@@ -83,7 +83,7 @@ pub(super) fn mint(
             .map(|method| method.as_str())
             .collect(),
         auth_time: session.authenticated_at.seconds(),
-        claims: &user.custom_claims,
+        custom: &user.custom_claims,
     };
     let claims = serde_json::to_vec(&claims)
         .map_err(|error| Fault::new(FaultKind::Corrupt, error.to_string()))?;

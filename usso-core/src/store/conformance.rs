@@ -8,7 +8,6 @@
 //! store does not do what the contract says.
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
     clippy::missing_panics_doc,
     clippy::indexing_slicing,
     reason = "these are tests that are shipped"
@@ -608,7 +607,7 @@ macro_rules! conformance_suite {
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
                 async fn $behaviour() {
-                    let store = $make().await;
+                    let store = ($make)().await;
                     store.migrate($crate::store::conformance::MIGRATIONS).await.unwrap();
                     $crate::store::conformance::$behaviour(store).await;
                 }

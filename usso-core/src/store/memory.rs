@@ -289,9 +289,5 @@ fn apply(tables: &mut BTreeMap<Place, BTreeMap<String, Row>>, op: Op) -> Result<
 mod tests {
     use crate::store::{Memory, Store};
 
-    async fn store() -> Store {
-        Store::new(Memory::new())
-    }
-
-    crate::conformance_suite!(conformance, store);
+    crate::conformance_suite!(conformance, async || Store::new(Memory::new()));
 }

@@ -640,13 +640,13 @@ impl Store {
 }
 
 fn read<T: Record>(row: Row) -> Result<Versioned<T>, Fault> {
-    match serde_json::from_str(&row.data) {
-        Ok(record) => Ok(Versioned {
-            record,
-            version: row.version,
-        }),
+    let Row {
+        key, version, data, ..
+    } = row;
+    match serde_json::from_str(&data) {
+        Ok(record) => Ok(Versioned { record, version }),
         Err(error) => {
-            let detail = format!("{} {}: {error}", T::TABLE.name, row.key);
+            let detail = format!("{} {key}: {error}", T::TABLE.name);
             Err(Fault::new(FaultKind::Corrupt, detail))
         }
     }

@@ -51,7 +51,7 @@ fn create(dialect: &Dialect, table: &Table) -> Vec<String> {
         clustered,
     } = dialect;
     let name = table.name;
-    let columns: String = table
+    let columns = table
         .indexes
         .iter()
         .map(|index| {
@@ -62,7 +62,8 @@ fn create(dialect: &Dialect, table: &Table) -> Vec<String> {
             };
             format!("\"{}\" {kind}, ", index.name)
         })
-        .collect();
+        .collect::<Vec<_>>()
+        .concat();
     let main = format!(
         "CREATE TABLE usso_{name} (tenant {text} NOT NULL, key {text} NOT NULL, version {integer} NOT NULL, \
          expires_at {integer}, {columns}data {text} NOT NULL, PRIMARY KEY (tenant, key)){clustered}"
@@ -92,11 +93,12 @@ fn create(dialect: &Dialect, table: &Table) -> Vec<String> {
 
 /// `tenant, key, version, expires_at, <indexes>, data`, the order of every row.
 fn columns(table: &Table) -> String {
-    let indexes: String = table
+    let indexes = table
         .indexes
         .iter()
         .map(|index| format!("\"{}\", ", index.name))
-        .collect();
+        .collect::<Vec<_>>()
+        .concat();
     format!("tenant, key, version, expires_at, {indexes}data")
 }
 
@@ -161,12 +163,13 @@ pub(super) fn insert(table: &Table) -> String {
 
 /// Replaces a row. Parameters as for [`insert`], then the version that it must still have.
 pub(super) fn replace(table: &Table) -> String {
-    let set: String = table
+    let set = table
         .indexes
         .iter()
         .enumerate()
         .map(|(at, index)| format!("\"{}\" = ?{}, ", index.name, at + 5))
-        .collect();
+        .collect::<Vec<_>>()
+        .concat();
     let data = table.indexes.len() + 5;
     format!(
         "UPDATE usso_{} SET version = ?3, expires_at = ?4, {set}data = ?{data} \

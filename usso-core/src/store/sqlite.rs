@@ -72,6 +72,9 @@ struct Inner {
     idle: Mutex<Vec<Connection>>,
     reading: Semaphore,
     tables: OnceLock<Vec<&'static str>>,
+    /// Goes with the store that a test made in it.
+    #[cfg(test)]
+    directory: Option<tempfile::TempDir>,
 }
 
 /// A change: runs inside the group's transaction, if there is one, and says how to report once that
@@ -106,6 +109,8 @@ impl Sqlite {
             idle: Mutex::default(),
             reading,
             tables: OnceLock::new(),
+            #[cfg(test)]
+            directory: None,
         })))
     }
 
@@ -213,6 +218,7 @@ fn run_group(connection: &Connection, group: Vec<Job>) {
         .execute_batch("BEGIN IMMEDIATE")
         .map_err(|error| fault(&error));
     for job in group {
+        settles.push(job(outcome.clone().map(|()| connection)));
         // On a full disk SQLite may roll the whole transaction back by itself. What was in it is
         // lost then, and what follows must not run outside of it.
         if outcome.is_ok() && connection.is_autocommit() {
@@ -221,7 +227,6 @@ fn run_group(connection: &Connection, group: Vec<Job>) {
                 "the transaction was rolled back",
             ));
         }
-        settles.push(job(outcome.clone().map(|()| connection)));
     }
     if outcome.is_ok() {
         outcome = connection
@@ -592,11 +597,14 @@ mod tests {
     use super::*;
     use crate::store::Store;
 
-    /// A file in a directory that is removed when the process ends.
-    async fn store() -> Store {
-        let directory = tempfile::tempdir().unwrap().keep();
-        Store::new(Sqlite::open(directory.join("test.db"), &SqliteOptions::default()).unwrap())
+    /// A file in a directory that is removed with the last handle to the store.
+    fn store() -> Store {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("test.db");
+        let mut sqlite = Sqlite::open(path, &SqliteOptions::default()).unwrap();
+        Arc::get_mut(&mut sqlite.0).unwrap().directory = Some(directory);
+        Store::new(sqlite)
     }
 
-    crate::conformance_suite!(conformance, store);
+    crate::conformance_suite!(conformance, async || store());
 }

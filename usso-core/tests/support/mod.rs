@@ -53,6 +53,8 @@ pub(crate) const PASSWORD: &str = "correct horse battery staple";
 pub(crate) const OTHER: &str = "purple monkey dishwasher 42";
 /// Where requests come from unless a test says otherwise.
 pub(crate) const HOME: &str = "192.0.2.1";
+/// The smallest step of time.
+pub(crate) const MOMENT: Duration = Duration::from_millis(1);
 /// How many callers race.
 pub(crate) const RACERS: usize = 16;
 
@@ -256,6 +258,11 @@ pub(crate) fn actor() -> UserId {
 pub(crate) fn from(mut deps: Deps, address: &str) -> Deps {
     deps.origin.address = Some(address.parse::<IpAddr>().unwrap());
     deps
+}
+
+/// One moment less than a duration.
+pub(crate) fn almost(duration: Duration) -> Duration {
+    duration.checked_sub(MOMENT).unwrap()
 }
 
 pub(crate) fn secret(text: &str) -> Secret<String> {

@@ -5,10 +5,10 @@ use std::{
     fmt::Display, net::SocketAddr, ops::RangeInclusive, path::PathBuf, str::FromStr, time::Duration,
 };
 
-use usso_axum::MetricsAccess;
 use base64::{Engine as _, alphabet, engine};
 use ipnet::IpNet;
 use tracing_subscriber::EnvFilter;
+use usso_axum::MetricsAccess;
 use usso_core::{
     directory::tenant::check_issuer,
     kernel::{limit::Limit, secret::Secret, text::Identifier},

@@ -57,11 +57,6 @@ impl Client {
         self.post("/api/sso/v1/auth/login", "", &body)
     }
 
-    pub(crate) fn register(&mut self, identifier: &str, secret: &str) -> Answer {
-        let body = json!({"identifier": identifier, "secret": secret});
-        self.post("/api/sso/v1/auth/register", "", &body)
-    }
-
     pub(crate) fn refresh(&mut self, refresh_token: &str) -> Answer {
         let body = json!({"refresh_token": refresh_token});
         self.post("/api/sso/v1/auth/refresh", "", &body)
@@ -84,19 +79,13 @@ impl Client {
 
     /// Sends bytes as they are.
     pub(crate) fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => {
-                let stream = TcpStream::connect_timeout(&self.address, PATIENCE)?;
-                stream.set_read_timeout(Some(PATIENCE))?;
-                stream.set_nodelay(true)?;
-                BufReader::new(stream)
-            }
-        };
-        self.connection
-            .insert(connection)
-            .get_mut()
-            .write_all(bytes)
+        if self.connection.is_none() {
+            let stream = TcpStream::connect_timeout(&self.address, PATIENCE)?;
+            stream.set_read_timeout(Some(PATIENCE))?;
+            stream.set_nodelay(true)?;
+            self.connection = Some(BufReader::new(stream));
+        }
+        self.reader().get_mut().write_all(bytes)
     }
 
     /// Reads one answer.

@@ -1,5 +1,7 @@
 //! The server as its operator meets it: the real binary, its files, its signals, its answers.
 
+#![cfg(test)]
+
 mod files;
 mod http;
 mod killed;

@@ -43,9 +43,11 @@ impl Place {
         place
     }
 
-    /// As [`Self::new`], with the administrator's password given.
+    /// As [`Self::new`], with the administrator's password given, and an issuer that does not change
+    /// with the port: tokens outlive a restart.
     pub(crate) fn with_password() -> Self {
         let mut place = Self::new();
+        place.set("USSO_ISSUER", "http://sso.test");
         place.set("SYSTEM_PASSWORD", PASSWORD);
         place
     }
@@ -92,9 +94,8 @@ impl Place {
         let mut output = BufReader::new(child.stdout.take().unwrap());
         let mut banner = String::new();
         while !banner.contains("jwks.json") {
-            if output.read_line(&mut banner).unwrap() == 0 {
-                panic!("the server did not start: {}", self.log());
-            }
+            let read = output.read_line(&mut banner).unwrap();
+            assert!(read > 0, "the server did not start: {}", self.log());
         }
         let (_, port) = banner.lines().next().unwrap().rsplit_once(':').unwrap();
         let address = SocketAddr::from(([127, 0, 0, 1], port.parse().unwrap()));

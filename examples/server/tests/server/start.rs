@@ -107,7 +107,7 @@ fn the_first_administrator_administers_the_installation() {
 
 #[test]
 fn the_issuer_follows_the_port_and_the_setting() {
-    let mut place = Place::with_password();
+    let mut place = Place::new();
     let server = place.start();
     let expected = format!("http://localhost:{}", server.address.port());
     let configuration = "/.well-known/openid-configuration";
