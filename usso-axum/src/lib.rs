@@ -9,3 +9,8 @@ mod http;
 pub use api::router;
 #[cfg(feature = "server")]
 pub use http::config::{HttpConfig, MetricsAccess};
+
+/// The code of the repository's README.
+#[cfg(all(doctest, feature = "server"))]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -251,7 +251,7 @@ pub async fn sign_in(
         Ok(identifier) => identifier::owner(deps, identifier).await?,
         Err(_) => identifier::owner_of_nothing(deps).await?,
     };
-    let attempt = count(deps, &limits(deps, &account, is_familiar), owner).await?;
+    let attempt = count(deps, &limits(deps, &account, owner, is_familiar), owner).await?;
     let candidate = Candidate::read(deps, owner).await?;
     let verdict = candidate
         .verify(deps, place, password.expose().clone())
@@ -505,8 +505,13 @@ fn replace_all(
 }
 
 /// The limits of a sign-in. A familiar source is not held to the account's own limit, which others
-/// may have used up.
-fn limits(deps: &Deps, account: &str, is_familiar: bool) -> Vec<(String, Limit)> {
+/// may have used up. That limit counts for all identifiers of an account together.
+fn limits(
+    deps: &Deps,
+    account: &str,
+    owner: Option<UserId>,
+    is_familiar: bool,
+) -> Vec<(String, Limit)> {
     let configured = &deps.config.limits;
     let source = deps.source().to_string();
     let mut limits = vec![
@@ -517,7 +522,8 @@ fn limits(deps: &Deps, account: &str, is_familiar: bool) -> Vec<(String, Limit)>
         (limit::key("source", &[&source]), configured.source),
     ];
     if !is_familiar {
-        limits.push((limit::key("account", &[account]), configured.account));
+        let whole = owner.map_or_else(|| account.to_owned(), |owner| owner.to_string());
+        limits.push((limit::key("account", &[&whole]), configured.account));
     }
     limits
 }
