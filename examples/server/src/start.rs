@@ -44,7 +44,7 @@ pub(crate) enum Password {
 pub(crate) async fn engine(settings: &Settings, issuer: String) -> Result<Usso, Failure> {
     let master = master_key::load(settings)?;
     let mut options = SqliteOptions::default();
-    
+    options.max_bytes = settings.database_max_bytes;
     let store = Sqlite::open(&settings.database, &options).map_err(Failure::start)?;
     let mut config = settings.engine.clone();
     config.issuer = issuer;
@@ -85,38 +85,47 @@ pub(crate) async fn administrator(usso: &Usso, settings: &Settings) -> Result<Pa
     let deps = usso.deps(Arc::clone(&tenant), Origin::default());
     let ensure = async |password| ensure(&deps, &settings.admin, password).await;
     if let Some(given) = &settings.system_password {
-        ensure(Some(given.expose())).await?;
+        if ensure(Some(given.expose())).await?.is_none() {
+            ensure(Some(given.expose())).await?;
+        }
         return Ok(Password::Given);
     }
-    if ensure(None).await? != Ensured::NeedsPassword {
+    if ensure(None).await? != Some(Ensured::NeedsPassword) {
         return Ok(Password::Unknown);
     }
     let password = random_password(length)?;
-    match ensure(Some(password.expose())).await? {
-        Ensured::Created => Ok(Password::Random(password)),
-        // Another process created it in between.
-        _ => Ok(Password::Unknown),
-    }
+    let ensured = ensure(Some(password.expose())).await?;
+    Ok(ensured.map_or(Password::Unknown, |_| Password::Random(password)))
 }
 
-async fn ensure(deps: &Deps, admin: &str, password: Option<&str>) -> Result<Ensured, Failure> {
+/// `None` if another process created the account at the same moment.
+async fn ensure(
+    deps: &Deps,
+    admin: &str,
+    password: Option<&str>,
+) -> Result<Option<Ensured>, Failure> {
     let password = password.map(|text| Secret::new(text.to_owned()));
     let ensured = password::ensure(deps, admin, password, &[SUPERADMIN]).await;
-    ensured.map_err(|stop| match stop {
-        Stop::Fault(fault) => Failure::start(fault),
-        Stop::Refused(refused) => match refused {
-            Refused::Identifier(_) => BadSetting::new("USSO_ADMIN", refused.message()).into(),
+    match ensured {
+        Ok(ensured) => Ok(Some(ensured)),
+        Err(Stop::Fault(fault)) => Err(Failure::start(fault)),
+        Err(Stop::Refused(refused)) => match refused {
+            Refused::IdentifierTaken => Ok(None),
+            Refused::Identifier(_) => Err(BadSetting::new("USSO_ADMIN", refused.message()).into()),
             Refused::Common
             | Refused::Personal
             | Refused::TooLong
             | Refused::TooShort
             | Refused::Weak => {
                 let problem = format!("{} Choose another one.", refused.message());
-                BadSetting::new("SYSTEM_PASSWORD", problem).into()
+                Err(BadSetting::new("SYSTEM_PASSWORD", problem).into())
             }
-            _ => Failure::start(format!("the administrator {admin}: {}", refused.message())),
+            _ => {
+                let problem = format!("the administrator {admin}: {}", refused.message());
+                Err(Failure::start(problem))
+            }
         },
-    })
+    }
 }
 
 fn random_password(length: usize) -> Result<Secret<String>, Failure> {

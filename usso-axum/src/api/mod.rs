@@ -108,6 +108,7 @@ fn tenanted() -> OpenApiRouter<App> {
 }
 
 /// A panic is answered like any other failure of ours; its text goes to the log only.
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands it over")]
 fn panicked(reason: Box<dyn Any + Send>) -> axum::response::Response {
     let text = reason.downcast_ref::<String>().map(String::as_str);
     let text = text

@@ -11,6 +11,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use tracing::Instrument as _;
 use usso_core::kernel::{
     entropy::{Entropy as _, SystemEntropy},
     time::Stopwatch,
@@ -93,7 +94,8 @@ pub(crate) async fn observe(State(app): State<App>, mut request: Request, next: 
     if let Some(host) = asked.host {
         request.extensions_mut().insert(AskedHost(host));
     }
-    let answer = tokio::time::timeout(app.config.request_timeout, next.run(request)).await;
+    let span = tracing::info_span!("request", request_id = &*id);
+    let answer = tokio::time::timeout(app.config.request_timeout, next.run(request).instrument(span)).await;
     let mut response = answer.unwrap_or_else(|_| Failure::timeout().into_response());
     let seconds = watch.elapsed().as_secs_f64();
     app.metrics.count(method, &route, &response, seconds);

@@ -103,15 +103,15 @@ impl Asked {
         let peer = extensions
             .get::<ConnectInfo<SocketAddr>>()
             .map(|info| info.0.ip().to_canonical());
-        let proxied = peer.is_some_and(|peer| is_proxy(peer, proxies));
+        let forwarded = peer.is_some_and(|peer| is_proxy(peer, proxies));
         let text = |name: &HeaderName| single(headers, name).map(str::to_owned);
-        let forwarded_host = if proxied { text(&FORWARDED_HOST) } else { None };
+        let forwarded_host = if forwarded { text(&FORWARDED_HOST) } else { None };
         let path = extensions
             .get::<OriginalUri>()
             .map_or(path, |original| original.path());
         Self {
             address: peer.map(|peer| {
-                if proxied {
+                if forwarded {
                     forwarded_for(headers, proxies).unwrap_or(peer)
                 } else {
                     peer

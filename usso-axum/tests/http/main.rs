@@ -1,4 +1,5 @@
 //! The REST API through the real router.
+#![cfg(test)]
 
 mod account;
 mod administration;

@@ -15,6 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Client {
     address: SocketAddr,
     connection: Option<BufReader<TcpStream>>,
+    /// The `Retry-After` of the last answer, in seconds.
+    pub(crate) retry_after: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -41,6 +43,7 @@ impl Client {
         Self {
             address,
             connection: None,
+            retry_after: None,
         }
     }
 
@@ -104,8 +107,12 @@ impl Client {
         let status = self.line()?;
         let status = status.split(' ').nth(1).and_then(|code| code.parse().ok());
         let mut length = 0;
+        self.retry_after = None;
         loop {
             let line = self.line()?.to_ascii_lowercase();
+            if let Some(value) = line.strip_prefix("retry-after:") {
+                self.retry_after = value.trim().parse().ok();
+            }
             if let Some(value) = line.strip_prefix("content-length:") {
                 length = value.trim().parse().map_err(io::Error::other)?;
             }

@@ -173,8 +173,12 @@ impl Writer {
             assert_eq!(answer.status, 200, "{answer:?}");
             let next = answer.text("refresh_token");
             for used in [&chain.current, &next] {
-                let answer = client.refresh(used);
-                assert_eq!(answer.status, 401, "{answer:?}");
+                // Within the millisecond of its exchange a token counts as that exchange's twin.
+                let mut again = client.refresh(used);
+                while again.status == 409 {
+                    again = client.refresh(used);
+                }
+                assert_eq!(again.status, 401, "{again:?}");
             }
         }
     }

@@ -9,3 +9,4 @@ mod process;
 mod serving;
 mod settings;
 mod start;
+mod storm;

@@ -86,7 +86,11 @@ impl Place {
 
     /// Starts the server and waits until it listens.
     pub(crate) fn start(&self) -> Server {
-        self.wait_for(self.command(SERVER).spawn().unwrap())
+        self.wait_for(self.spawn())
+    }
+
+    pub(crate) fn spawn(&self) -> Child {
+        self.command(SERVER).spawn().unwrap()
     }
 
     /// Waits until a server that was started says that it listens.
@@ -143,6 +147,15 @@ impl Server {
         let answer = self.client().sign_in(ADMIN, PASSWORD);
         assert_eq!(answer.status, 200, "{:?}", answer.body);
         answer.text("access_token")
+    }
+
+    /// The most memory that the process ever had, in MiB.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        let kib: u64 = line.trim().trim_end_matches(" kB").parse().unwrap();
+        kib / 1024
     }
 
     /// Ends the process at once (SIGKILL).

@@ -95,6 +95,23 @@ fn a_weak_system_password_is_refused_by_name_and_a_better_one_then_works() {
 }
 
 #[test]
+fn servers_that_start_at_once_on_a_fresh_machine_share_one_administrator() {
+    let place = Place::new();
+    let starting: Vec<_> = (0..3).map(|_| place.spawn()).collect();
+    let servers: Vec<_> = starting
+        .into_iter()
+        .map(|child| place.wait_for(child))
+        .collect();
+    let works = |password: &String| servers[0].client().sign_in(ADMIN, password).status == 200;
+    assert!(
+        servers
+            .iter()
+            .filter_map(printed_password)
+            .any(|password| works(&password))
+    );
+}
+
+#[test]
 fn the_first_administrator_administers_the_installation() {
     let place = Place::with_password();
     let server = place.start();
