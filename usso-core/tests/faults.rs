@@ -1,36 +1,26 @@
 //! A store that fails at every call in turn: the old state or the new one, never half of either.
 #![allow(
     clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
     clippy::wildcard_imports,
     reason = "tests stop at the first surprise"
 )]
 
 mod support;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::time::Duration;
 
 use serde_json::json;
 use support::*;
 use usso_core::{
-    Deps, StartError, Usso,
+    Deps, Usso,
     directory::{
-        credential::Credential,
-        identifier::IdentifierRecord,
-        tenant::{self, Domain, NewTenant, Tenant},
+        tenant::{self, NewTenant},
         user::{self, Update, User, UserStatus},
     },
     flow::password::{self, Ensured},
-    kernel::{
-        event::{Event, EventType},
-        refusal::{FaultKind, Refusal, Stop},
-    },
-    session::{self, Session, Tokens, keys, keys::KeyRing},
-    store::{Failure, Find, Memory, Record, Scope, Sqlite, SqliteOptions, Store, When},
+    kernel::event::EventType,
+    session::{self, Tokens, keys},
+    store::{Failure, Memory, Store, When},
 };
 
 /// What an injected failure is answered with.
@@ -66,68 +56,6 @@ async fn at_every_call<S>(
         }
         assert!(faults > 0, "no call of the operation can fail it");
     }
-}
-
-async fn rows<T: Record>(store: &Store, scope: &Scope) -> Vec<T> {
-    let found = store.find::<T>(scope, Find::all()).await.unwrap();
-    assert_eq!(found.next, None, "small enough to look at whole");
-    found.items.into_iter().map(|found| found.record).collect()
-}
-
-fn count(events: &[Event], kind: EventType) -> usize {
-    events.iter().filter(|event| event.kind == kind).count()
-}
-
-/// Checks what must be true of the records of a tenant at any moment.
-async fn assert_whole(store: &Store, scope: &Scope) {
-    let events = rows::<Event>(store, scope).await;
-    assert_users_whole(store, scope, &events).await;
-    assert_sessions_have_events(&rows(store, scope).await, &events);
-    for ring in rows::<KeyRing>(store, scope).await {
-        assert_eq!(ring.retired.len(), count(&events, EventType::KeysRotated));
-    }
-    assert_domains_whole(store).await;
-}
-
-async fn assert_users_whole(store: &Store, scope: &Scope, events: &[Event]) {
-    let users = rows::<User>(store, scope).await;
-    let (gone, kept): (Vec<&User>, Vec<_>) = users
-        .iter()
-        .partition(|user| user.status == UserStatus::Deleted);
-    assert_eq!(users.len(), count(events, EventType::UserCreated));
-    assert_eq!(gone.len(), count(events, EventType::UserDeleted));
-    let kept: BTreeSet<_> = kept.iter().map(|user| user.id).collect();
-    let names = rows::<IdentifierRecord>(store, scope).await;
-    let found: BTreeSet<_> = names.iter().map(|name| name.user).collect();
-    let credentials = rows::<Credential>(store, scope).await;
-    let able: BTreeSet<_> = credentials.iter().map(|one| one.user).collect();
-    assert_eq!((&found, &able), (&kept, &kept), "name and password each");
-}
-
-fn assert_sessions_have_events(sessions: &[Session], events: &[Event]) {
-    let of = |wanted: &[EventType]| -> BTreeSet<_> {
-        let found = events.iter().filter(|event| wanted.contains(&event.kind));
-        found.filter_map(|event| event.session).collect()
-    };
-    let ended = of(&[EventType::SessionEnded, EventType::SessionReuseDetected]);
-    let opened = of(&[EventType::SessionOpened]);
-    let expected: BTreeSet<_> = opened.difference(&ended).copied().collect();
-    let there: BTreeSet<_> = sessions.iter().map(|session| session.id).collect();
-    assert_eq!(there, expected);
-}
-
-async fn assert_domains_whole(store: &Store) {
-    let tenants = rows::<Tenant>(store, &Scope::Platform).await;
-    let listed: BTreeMap<_, _> = tenants
-        .iter()
-        .flat_map(|tenant| tenant.domains.iter().map(|name| (name.clone(), tenant.id)))
-        .collect();
-    let domains = rows::<Domain>(store, &Scope::Platform).await;
-    let indexed: BTreeMap<_, _> = domains
-        .into_iter()
-        .map(|domain| (domain.name, domain.tenant))
-        .collect();
-    assert_eq!(indexed, listed);
 }
 
 async fn nothing(_: &World) {}
@@ -341,35 +269,36 @@ async fn a_tenant_is_made_with_all_its_domains_or_not_at_all() {
             assert!(is_there || code(&again) == "ok");
             assert!(is_there || answer == FAULT, "acknowledged, then lost");
             let events = events(&world.deps().await).await;
-            assert_eq!(count(&events, EventType::TenantCreated), 1);
+            assert_eq!(count_of(&events, EventType::TenantCreated), 1);
         },
     )
     .await;
 }
 
+fn new_address() -> tenant::Update {
+    let settings = json!({"access_token_seconds": 60});
+    tenant::Update {
+        domains: Some(vec!["acme.example".to_owned(), "new.example".to_owned()]),
+        settings: settings.as_object().unwrap().clone(),
+        ..tenant::Update::default()
+    }
+}
+
 #[tokio::test]
 async fn a_tenant_changes_as_a_whole_or_not_at_all() {
-    let change = || tenant::Update {
-        domains: Some(vec!["acme.example".to_owned(), "new.example".to_owned()]),
-        settings: json!({"access_token_seconds": 60})
-            .as_object()
-            .unwrap()
-            .clone(),
-        ..tenant::Update::default()
-    };
     at_every_call(
         async |world| {
             let deps = world.deps().await;
             tenant::create(&deps, acme(), actor()).await.unwrap().id
         },
-        async |deps, id| code(&tenant::update(deps, *id, change(), actor()).await),
+        async |deps, id| code(&tenant::update(deps, *id, new_address(), actor()).await),
         async |world, id, answer| {
             let deps = world.deps().await;
             let found = tenant::read(&deps, *id).await.unwrap().record;
             let changed = found.settings.access_token_seconds == 60;
             assert_eq!(found.domains.contains(&"new.example".to_owned()), changed);
             assert!(changed || answer == FAULT, "acknowledged, then lost");
-            let again = tenant::update(&deps, *id, change(), actor()).await;
+            let again = tenant::update(&deps, *id, new_address(), actor()).await;
             assert_eq!(code(&again), "ok");
         },
     )
@@ -455,184 +384,4 @@ async fn an_engine_that_failed_to_start_starts_when_the_store_works() {
             }
         }
     }
-}
-
-/// An engine on a SQLite file.
-async fn open(directory: &std::path::Path, options: &SqliteOptions) -> Result<World, StartError> {
-    let sqlite = Sqlite::open(file_in(directory), options).map_err(StartError::Fault)?;
-    let mut world = World::new().await;
-    world.store = Store::new(sqlite);
-    world.usso = Usso::start(config(), ports(&world.store, &world.clock)).await?;
-    Ok(world)
-}
-
-async fn start_fault(directory: &std::path::Path) -> (FaultKind, String) {
-    match open(directory, &SqliteOptions::default()).await {
-        Err(StartError::Fault(fault)) => (fault.kind(), fault.to_string()),
-        Err(other) => panic!("{other}"),
-        Ok(_) => panic!("it started"),
-    }
-}
-
-/// Changes the database behind the engine's back.
-fn tamper(directory: &std::path::Path, statement: &str) {
-    let connection = rusqlite::Connection::open(file_in(directory)).unwrap();
-    assert_eq!(connection.execute(statement, ()).unwrap(), 1);
-}
-
-fn fault_kind<T, R: Refusal>(result: Result<T, Stop<R>>) -> Option<FaultKind> {
-    match result {
-        Err(Stop::Fault(fault)) => Some(fault.kind()),
-        Err(Stop::Refused(refused)) => panic!("{refused:?}"),
-        Ok(_) => None,
-    }
-}
-
-#[tokio::test]
-async fn a_full_disk_is_named_and_leaves_nothing_half_done() {
-    let directory = tempfile::tempdir().unwrap();
-    let options = SqliteOptions::default().max_bytes(400 << 10);
-    let world = open(directory.path(), &options).await.unwrap();
-    let (user, tokens) = world.register("first").await;
-    let deps = world.deps().await;
-    let mut refused = Vec::new();
-    // One at a time, and many that share a commit.
-    for round in 0..12 {
-        let results = all_at_once(RACERS, |number| {
-            let (deps, name) = (deps.clone(), format!("user{round}_{number}"));
-            async move { register(&deps, &name, PASSWORD).await }
-        });
-        refused.extend(results.await.into_iter().filter_map(fault_kind));
-        let one = register(&deps, &format!("user{round}"), PASSWORD).await;
-        refused.extend(fault_kind(one));
-    }
-    assert!(refused.len() > RACERS, "the disk is full for a while");
-    refused.dedup();
-    assert_eq!(refused, [FaultKind::StoreFull]);
-    assert_whole(&world.store, &deps.scope()).await;
-    assert_eq!(world.caller(&tokens).await.unwrap().user.id, user.id);
-    drop((world, deps));
-    let larger = open(directory.path(), &SqliteOptions::default())
-        .await
-        .unwrap();
-    larger.register("last").await;
-    assert_eq!(code(&larger.refresh(&tokens).await), "ok");
-}
-
-#[tokio::test]
-async fn a_read_only_database_is_read_and_not_written() {
-    let directory = tempfile::tempdir().unwrap();
-    let writing = open(directory.path(), &SqliteOptions::default())
-        .await
-        .unwrap();
-    let (_, tokens) = writing.register("alice").await;
-    let options = SqliteOptions::default().read_only();
-    let world = open(directory.path(), &options).await.unwrap();
-    assert_eq!(code(&world.caller(&tokens).await), "ok");
-    let registered = register(&world.deps().await, "bob", PASSWORD).await;
-    assert_eq!(fault_kind(registered), Some(FaultKind::StoreReadOnly));
-    assert_eq!(code(&writing.sign_in("alice").await), "ok");
-}
-
-#[tokio::test]
-async fn a_database_of_a_newer_version_does_not_start() {
-    let directory = tempfile::tempdir().unwrap();
-    drop(
-        open(directory.path(), &SqliteOptions::default())
-            .await
-            .unwrap(),
-    );
-    tamper(
-        directory.path(),
-        "INSERT INTO usso_migration (version, name, checksum) VALUES (999, 'later', '')",
-    );
-    let (kind, text) = start_fault(directory.path()).await;
-    assert_eq!(kind, FaultKind::Schema);
-    assert!(text.contains("migration 999"), "{text}");
-}
-
-#[tokio::test]
-async fn a_database_with_an_altered_migration_does_not_start() {
-    let directory = tempfile::tempdir().unwrap();
-    drop(
-        open(directory.path(), &SqliteOptions::default())
-            .await
-            .unwrap(),
-    );
-    tamper(directory.path(), "UPDATE usso_migration SET checksum = 'x'");
-    let (kind, text) = start_fault(directory.path()).await;
-    assert_eq!(kind, FaultKind::Schema);
-    assert!(text.contains("migration 1"), "{text}");
-}
-
-#[tokio::test]
-async fn a_file_that_is_no_database_does_not_start() {
-    let directory = tempfile::tempdir().unwrap();
-    let garbage = "these are not the records you are looking for\n".repeat(1000);
-    std::fs::write(file_in(directory.path()), &garbage).unwrap();
-    let (kind, text) = start_fault(directory.path()).await;
-    assert_eq!(kind, FaultKind::Corrupt);
-    assert!(text.contains("usso.db"), "{text}");
-    let after = std::fs::read_to_string(file_in(directory.path())).unwrap();
-    assert_eq!(after, garbage, "and stays as it was");
-}
-
-#[tokio::test]
-async fn a_damaged_record_is_a_fault_and_not_an_absence() {
-    let directory = tempfile::tempdir().unwrap();
-    let world = open(directory.path(), &SqliteOptions::default())
-        .await
-        .unwrap();
-    let (_, tokens) = world.register("alice").await;
-    tamper(directory.path(), "UPDATE usso_user SET data = '{}'");
-    assert_eq!(code(&world.sign_in("alice").await), "store.corrupt");
-    assert_eq!(code(&world.refresh(&tokens).await), "store.corrupt");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn two_engines_on_one_file_both_work() {
-    let directory = tempfile::tempdir().unwrap();
-    let [one, two] = [
-        open(directory.path(), &SqliteOptions::default())
-            .await
-            .unwrap(),
-        open(directory.path(), &SqliteOptions::default())
-            .await
-            .unwrap(),
-    ];
-    let (_, tokens) = one.register("alice").await;
-    assert_eq!(two.probe(&tokens).await, ALIVE);
-    let both = [one.deps().await, two.deps().await];
-    let results = all_at_once(RACERS, |number| {
-        let deps = both[number % 2].clone();
-        async move { register(&deps, &format!("user{}", number / 2), PASSWORD).await }
-    });
-    let won = results
-        .await
-        .iter()
-        .filter(|result| code(result) == "ok")
-        .count();
-    assert_eq!(won, RACERS / 2);
-    assert_whole(&two.store, &both[0].scope()).await;
-}
-
-#[tokio::test]
-async fn what_was_acknowledged_is_there_after_a_restart() {
-    let directory = tempfile::tempdir().unwrap();
-    let world = open(directory.path(), &SqliteOptions::default())
-        .await
-        .unwrap();
-    let (_, first) = world.register("alice").await;
-    let second = world.refresh(&first).await.unwrap();
-    // No farewell: the files are copied as a crash would leave them.
-    let crashed = tempfile::tempdir().unwrap();
-    for file in std::fs::read_dir(directory.path()).unwrap() {
-        let file = file.unwrap();
-        std::fs::copy(file.path(), crashed.path().join(file.file_name())).unwrap();
-    }
-    let restarted = open(crashed.path(), &SqliteOptions::default())
-        .await
-        .unwrap();
-    assert_eq!(restarted.probe(&second).await, ALIVE);
-    assert_eq!(code(&restarted.sign_in("alice").await), "ok");
 }

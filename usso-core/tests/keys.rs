@@ -21,7 +21,6 @@ use support::*;
 use usso_core::{
     Deps, StartError, Usso,
     directory::tenant::Settings,
-    flow::password,
     kernel::{
         custody::{Custody, MasterKey},
         id::TenantId,
@@ -29,7 +28,7 @@ use usso_core::{
         secret::Secret,
     },
     session::{Tokens, keys, keys::KeyRing, token},
-    store::{Batch, Scope, Sqlite, SqliteOptions, Store},
+    store::{Batch, Sqlite, SqliteOptions, Store},
 };
 
 const ALGORITHMS: [&str; 3] = ["EdDSA", "ES256", "RS256"];
@@ -356,15 +355,26 @@ async fn a_replaced_master_key_that_opens_the_earlier_ones_starts() {
 
 #[tokio::test]
 async fn sealed_keys_moved_to_another_tenant_do_not_open() {
-    let world = World::new().await;
-    let other = world.tenant("other", Settings::default()).await;
-    let deps = world.deps_of(other.id).await;
-    let here = Scope::Tenant(TenantId::DEFAULT);
-    let ring = world.store.get::<KeyRing>(&here, "ring").await.unwrap();
-    let moved = Batch::new().insert(&deps.scope(), &ring.unwrap().record);
-    world.store.commit(moved).await.unwrap();
-    let fault = keys::load(&deps).await.unwrap_err();
-    assert_eq!(fault.kind(), FaultKind::Custody);
+    for part in ["current", "tag_key"] {
+        let world = World::new().await;
+        let other = world.tenant("other", Settings::default()).await;
+        let deps = world.deps_of(other.id).await;
+        let ring = |deps: &Deps| {
+            let scope = deps.scope();
+            let store = deps.store.clone();
+            async move { store.get::<KeyRing>(&scope, "ring").await.unwrap().unwrap() }
+        };
+        let theirs = ring(&world.deps().await).await.record;
+        keys::load(&deps).await.unwrap();
+        let ours = ring(&deps).await;
+        let mut mixed = serde_json::to_value(&ours.record).unwrap();
+        mixed[part] = serde_json::to_value(&theirs).unwrap()[part].take();
+        let mixed: KeyRing = serde_json::from_value(mixed).unwrap();
+        let moved = Batch::new().replace(&deps.scope(), &mixed, ours.version);
+        world.store.commit(moved).await.unwrap();
+        let rotated = keys::rotate(&deps, actor()).await;
+        assert_eq!(code(&rotated), "custody.unavailable", "{part}");
+    }
 }
 
 /// Custody that remembers what it was given.
@@ -420,6 +430,24 @@ fn holds(bytes: &[u8], wanted: &[u8]) -> bool {
     bytes.windows(wanted.len()).any(|window| window == wanted)
 }
 
+/// Does what makes secrets, and gives every secret that it made.
+async fn secrets_made(world: &World, recorder: &Recorder) -> Vec<Vec<u8>> {
+    let (_, first) = world.register("alice").await;
+    let second = world.refresh(&first).await.unwrap();
+    let third = change(world, &second, PASSWORD, OTHER).await.unwrap();
+    let deps = world.deps().await;
+    guess(&deps, "alice", 1).await;
+    keys::rotate(&deps, actor()).await.unwrap();
+    let sealed = recorder.seen.lock().unwrap().clone();
+    assert_eq!(sealed.len(), 4, "three signing keys and the tag key");
+    // The seed of an Ed25519 key comes after the bytes that all of them begin with.
+    let seed = |key: &Vec<u8>| key[key.len() - 32..].to_vec();
+    let seeds = sealed.iter().map(seed).collect();
+    let texts = [PASSWORD, OTHER, WRONG].map(|text| text.as_bytes().to_vec());
+    let issued = [&first, &second, &third].map(secrets_of).concat();
+    [texts.to_vec(), sealed, seeds, issued].concat()
+}
+
 #[tokio::test]
 async fn no_secret_lies_readable_in_the_database_files() {
     let directory = tempfile::tempdir().unwrap();
@@ -433,33 +461,10 @@ async fn no_secret_lies_readable_in_the_database_files() {
     let mut ports = ports(&world.store, &world.clock);
     ports.custody = Arc::new(recorder.clone());
     world.usso = Usso::start(config(), ports).await.unwrap();
-    let (user, first) = world.register("alice@example.com").await;
-    let second = world.refresh(&first).await.unwrap();
-    let caller = world.caller(&second).await.unwrap();
-    let deps = world.deps().await;
-    let third = password::change(&deps, &caller, secret(PASSWORD), secret(OTHER)).await;
-    sign_in(&deps, "alice@example.com", "a wrong guess")
-        .await
-        .unwrap_err();
-    keys::rotate(&deps, actor()).await.unwrap();
-
+    let secrets = secrets_made(&world, &recorder).await;
     let bytes = raw_bytes(directory.path());
-    assert!(
-        holds(&bytes, user.id.to_string().as_bytes()),
-        "the right files"
-    );
-    let texts = [PASSWORD, OTHER, "a wrong guess"].map(|text| text.as_bytes().to_vec());
-    let keys = recorder.seen.lock().unwrap().clone();
-    // The seed of an Ed25519 key comes after the 16 bytes that all of them begin with.
-    let seeds: Vec<_> = keys
-        .iter()
-        .map(|key| key[key.len() - 32..].to_vec())
-        .collect();
-    assert_eq!(keys.len(), 4, "three signing keys and the tag key");
-    let issued = [&first, &second, &third.unwrap()].map(secrets_of).concat();
-    for wanted in [texts.to_vec(), keys, seeds, issued].concat() {
-        for form in forms(&wanted) {
-            assert!(!holds(&bytes, &form), "{}", String::from_utf8_lossy(&form));
-        }
+    assert!(holds(&bytes, b"username:alice"), "these are the files");
+    for form in secrets.iter().flat_map(|secret| forms(secret)) {
+        assert!(!holds(&bytes, &form), "{}", String::from_utf8_lossy(&form));
     }
 }

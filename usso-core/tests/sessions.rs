@@ -145,6 +145,24 @@ async fn of_many_refreshes_at_one_moment_one_wins_and_the_session_lives() {
 }
 
 #[tokio::test]
+async fn of_two_refreshes_that_judged_alike_the_commit_lets_one_win() {
+    let (world, gate) = World::gated().await;
+    let (_, first) = world.register("alice").await;
+    let deps = world.deps().await;
+    gate.hold(Verb::Commit, 2);
+    let tokens = [copy(&first), copy(&first)].map(Arc::new);
+    let both = tokio::spawn(all_at_once(2, move |number| {
+        let (deps, token) = (deps.clone(), Arc::clone(&tokens[number]));
+        async move { refresh::refresh(&deps, &token).await }
+    }));
+    gate.holds(2).await;
+    gate.open();
+    let mut codes: Vec<_> = both.await.unwrap().iter().map(code).collect();
+    codes.sort_unstable();
+    assert_eq!(codes, ["ok", "session.refresh_raced"]);
+}
+
+#[tokio::test]
 async fn a_request_that_came_in_before_the_exchange_is_its_twin_and_not_a_retry() {
     let world = World::new().await;
     let (_, first) = world.register("alice").await;
@@ -192,6 +210,19 @@ async fn a_suspension_ends_all_sessions_and_lifting_it_brings_none_back() {
         user::update(&deps, user.id, update, actor()).await.unwrap();
         assert_eq!(world.probe(&tokens).await, DEAD, "{status:?}");
     }
+}
+
+#[tokio::test]
+async fn a_user_that_an_import_suspended_has_no_session() {
+    // The epoch stays: the status alone must do.
+    let world = World::new().await;
+    let (user, tokens) = world.register("alice").await;
+    let deps = world.deps().await;
+    let mut stored = user::read(&deps, user.id).await.unwrap();
+    stored.record.status = UserStatus::Suspended;
+    let batch = Batch::new().replace(&deps.scope(), &stored.record, stored.version);
+    world.store.commit(batch).await.unwrap();
+    assert_eq!(world.probe(&tokens).await, DEAD);
 }
 
 #[tokio::test]

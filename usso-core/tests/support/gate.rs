@@ -1,5 +1,7 @@
 //! A store whose calls can be held up, so that a test decides what happens in between.
 
+use std::sync::{Arc, Mutex};
+
 use async_trait::async_trait;
 use tokio::sync::watch;
 use usso_core::{
@@ -27,6 +29,8 @@ struct State {
 pub(crate) struct Gated {
     memory: Memory,
     state: watch::Sender<State>,
+    /// The tables that rows were read from by key, one entry for each row.
+    reads: Arc<Mutex<Vec<&'static str>>>,
 }
 
 impl Default for Gated {
@@ -34,6 +38,7 @@ impl Default for Gated {
         Self {
             memory: Memory::new(),
             state: watch::Sender::new(State::default()),
+            reads: Arc::default(),
         }
     }
 }
@@ -62,6 +67,12 @@ impl Gated {
         self.state.send_replace(State::default());
     }
 
+    /// How many rows of a table were asked for by key.
+    pub(crate) fn reads_of(&self, table: &str) -> usize {
+        let reads = self.reads.lock().unwrap();
+        reads.iter().filter(|name| **name == table).count()
+    }
+
     async fn pass(&self, verb: Verb) {
         let held = self.state.send_if_modified(|state| {
             let held = state.held == Some(verb) && state.left > 0;
@@ -84,6 +95,8 @@ impl Backend for Gated {
         &self,
         wanted: Vec<(Scope, &'static Table, String)>,
     ) -> Result<Vec<Option<Row>>, Fault> {
+        let tables = wanted.iter().map(|(_, table, _)| table.name);
+        self.reads.lock().unwrap().extend(tables);
         self.memory.get_many(wanted).await
     }
 

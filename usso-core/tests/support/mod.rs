@@ -6,6 +6,7 @@
 )]
 
 mod gate;
+mod whole;
 
 use std::{
     net::IpAddr,
@@ -46,11 +47,14 @@ use usso_core::{
 };
 
 pub(crate) use gate::{Gated, Verb};
+pub(crate) use whole::{assert_whole, count_of};
 
 /// A password that the policy likes.
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 /// Another one.
 pub(crate) const OTHER: &str = "purple monkey dishwasher 42";
+/// The password of nobody.
+pub(crate) const WRONG: &str = "not the password of anyone";
 /// Where requests come from unless a test says otherwise.
 pub(crate) const HOME: &str = "192.0.2.1";
 /// The smallest step of time.
@@ -359,4 +363,30 @@ where
 {
     let callers: JoinSet<_> = (0..count).map(caller).collect();
     callers.join_all().await
+}
+
+/// How many answers were `wanted`.
+pub(crate) fn count(codes: &[&str], wanted: &str) -> usize {
+    codes.iter().filter(|code| **code == wanted).count()
+}
+
+/// Makes `attempts` with a wrong password and says how each was answered.
+pub(crate) async fn guess(deps: &Deps, name: &str, attempts: usize) -> Vec<&'static str> {
+    let mut codes = Vec::new();
+    for _ in 0..attempts {
+        codes.push(code(&sign_in(deps, name, WRONG).await));
+    }
+    codes
+}
+
+/// Changes the password of whoever has `tokens`.
+pub(crate) async fn change(
+    world: &World,
+    tokens: &Tokens,
+    current: &str,
+    new: &str,
+) -> Result<Tokens, Stop<password::Refused>> {
+    let caller = world.caller(tokens).await.unwrap();
+    let deps = world.deps().await;
+    password::change(&deps, &caller, secret(current), secret(new)).await
 }
