@@ -101,25 +101,12 @@ pub(crate) struct Caches {
 
 impl Caches {
     fn new() -> Self {
-        let of = |fresh| {
-            Cache::builder()
-                .max_capacity(TENANTS_CACHED)
-                .time_to_live(fresh)
-        };
+        let of = |fresh| Cache::builder().max_capacity(TENANTS_CACHED).time_to_live(fresh);
         Self {
             tenants: of(TENANT_FRESH).build(),
-            slugs: Cache::builder()
-                .max_capacity(TENANTS_CACHED)
-                .time_to_live(TENANT_FRESH)
-                .build(),
-            hosts: Cache::builder()
-                .max_capacity(TENANTS_CACHED)
-                .time_to_live(TENANT_FRESH)
-                .build(),
-            keys: Cache::builder()
-                .max_capacity(TENANTS_CACHED)
-                .time_to_live(KEYS_FRESH)
-                .build(),
+            slugs: Cache::builder().max_capacity(TENANTS_CACHED).time_to_live(TENANT_FRESH).build(),
+            hosts: Cache::builder().max_capacity(TENANTS_CACHED).time_to_live(TENANT_FRESH).build(),
+            keys: Cache::builder().max_capacity(TENANTS_CACHED).time_to_live(KEYS_FRESH).build(),
             events: AtomicU16::new(0),
         }
     }
@@ -176,16 +163,11 @@ impl Usso {
         config.check().map_err(StartError::Config)?;
         let hasher = Hasher::new(&config.hashing).map_err(StartError::Config)?;
         ports.store.migrate(MIGRATIONS).await?;
-        let usso = Self {
-            config: Arc::new(config),
-            ports,
-            hasher,
-            caches: Arc::new(Caches::new()),
-        };
+        let usso =
+            Self { config: Arc::new(config), ports, hasher, caches: Arc::new(Caches::new()) };
         let now = usso.ports.clock.now();
-        let tenant = tenant::ensure_default(&usso.ports.store, now)
-            .await
-            .map_err(|stop| match stop {
+        let tenant =
+            tenant::ensure_default(&usso.ports.store, now).await.map_err(|stop| match stop {
                 Stop::Fault(fault) => StartError::Fault(fault),
                 Stop::Refused(refused) => {
                     StartError::Config(format!("the default tenant: {refused:?}"))
@@ -271,9 +253,7 @@ impl Usso {
         if let Some(known) = self.caches.slugs.get(name) {
             return Ok(known);
         }
-        let found = tenant::find_slug(&self.ports.store, name)
-            .await?
-            .map(|tenant| tenant.id);
+        let found = tenant::find_slug(&self.ports.store, name).await?.map(|tenant| tenant.id);
         self.caches.slugs.insert(name.to_owned(), found);
         Ok(found)
     }
@@ -300,11 +280,7 @@ impl Usso {
     pub async fn purge(&self) -> Result<usize, Fault> {
         let mut purged = 0;
         loop {
-            let went = self
-                .ports
-                .store
-                .purge(self.ports.clock.now(), PURGE_AT_ONCE)
-                .await?;
+            let went = self.ports.store.purge(self.ports.clock.now(), PURGE_AT_ONCE).await?;
             purged += went;
             if went < PURGE_AT_ONCE {
                 return Ok(purged);

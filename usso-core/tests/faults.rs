@@ -91,9 +91,8 @@ async fn assert_whole(store: &Store, scope: &Scope) {
 
 async fn assert_users_whole(store: &Store, scope: &Scope, events: &[Event]) {
     let users = rows::<User>(store, scope).await;
-    let (gone, kept): (Vec<&User>, Vec<_>) = users
-        .iter()
-        .partition(|user| user.status == UserStatus::Deleted);
+    let (gone, kept): (Vec<&User>, Vec<_>) =
+        users.iter().partition(|user| user.status == UserStatus::Deleted);
     assert_eq!(users.len(), count(events, EventType::UserCreated));
     assert_eq!(gone.len(), count(events, EventType::UserDeleted));
     let kept: BTreeSet<_> = kept.iter().map(|user| user.id).collect();
@@ -123,10 +122,8 @@ async fn assert_domains_whole(store: &Store) {
         .flat_map(|tenant| tenant.domains.iter().map(|name| (name.clone(), tenant.id)))
         .collect();
     let domains = rows::<Domain>(store, &Scope::Platform).await;
-    let indexed: BTreeMap<_, _> = domains
-        .into_iter()
-        .map(|domain| (domain.name, domain.tenant))
-        .collect();
+    let indexed: BTreeMap<_, _> =
+        domains.into_iter().map(|domain| (domain.name, domain.tenant)).collect();
     assert_eq!(indexed, listed);
 }
 
@@ -182,10 +179,7 @@ async fn a_failed_sign_in_stays_counted_whatever_fails() {
                 answered += 1;
             }
             let expected = if answer == "ok" { 9..=9 } else { 9..=10 };
-            assert!(
-                expected.contains(&answered),
-                "{answered} more after {answer}"
-            );
+            assert!(expected.contains(&answered), "{answered} more after {answer}");
         },
     )
     .await;
@@ -313,10 +307,7 @@ async fn a_rotation_leaves_a_ring_that_signs_and_verifies() {
                 let tokens = world.sign_in("alice").await.unwrap();
                 assert_eq!(code(&restarted.caller(&tokens).await), "ok");
             }
-            assert_eq!(
-                code(&keys::rotate(&world.deps().await, actor()).await),
-                "ok"
-            );
+            assert_eq!(code(&keys::rotate(&world.deps().await, actor()).await), "ok");
         },
     )
     .await;
@@ -351,10 +342,7 @@ async fn a_tenant_is_made_with_all_its_domains_or_not_at_all() {
 async fn a_tenant_changes_as_a_whole_or_not_at_all() {
     let change = || tenant::Update {
         domains: Some(vec!["acme.example".to_owned(), "new.example".to_owned()]),
-        settings: json!({"access_token_seconds": 60})
-            .as_object()
-            .unwrap()
-            .clone(),
+        settings: json!({"access_token_seconds": 60}).as_object().unwrap().clone(),
         ..tenant::Update::default()
     };
     at_every_call(
@@ -512,9 +500,7 @@ async fn a_full_disk_is_named_and_leaves_nothing_half_done() {
     assert_whole(&world.store, &deps.scope()).await;
     assert_eq!(world.caller(&tokens).await.unwrap().user.id, user.id);
     drop((world, deps));
-    let larger = open(directory.path(), &SqliteOptions::default())
-        .await
-        .unwrap();
+    let larger = open(directory.path(), &SqliteOptions::default()).await.unwrap();
     larger.register("last").await;
     assert_eq!(code(&larger.refresh(&tokens).await), "ok");
 }
@@ -522,9 +508,7 @@ async fn a_full_disk_is_named_and_leaves_nothing_half_done() {
 #[tokio::test]
 async fn a_read_only_database_is_read_and_not_written() {
     let directory = tempfile::tempdir().unwrap();
-    let writing = open(directory.path(), &SqliteOptions::default())
-        .await
-        .unwrap();
+    let writing = open(directory.path(), &SqliteOptions::default()).await.unwrap();
     let (_, tokens) = writing.register("alice").await;
     let options = SqliteOptions::default().read_only();
     let world = open(directory.path(), &options).await.unwrap();
@@ -537,11 +521,7 @@ async fn a_read_only_database_is_read_and_not_written() {
 #[tokio::test]
 async fn a_database_of_a_newer_version_does_not_start() {
     let directory = tempfile::tempdir().unwrap();
-    drop(
-        open(directory.path(), &SqliteOptions::default())
-            .await
-            .unwrap(),
-    );
+    drop(open(directory.path(), &SqliteOptions::default()).await.unwrap());
     tamper(
         directory.path(),
         "INSERT INTO usso_migration (version, name, checksum) VALUES (999, 'later', '')",
@@ -554,11 +534,7 @@ async fn a_database_of_a_newer_version_does_not_start() {
 #[tokio::test]
 async fn a_database_with_an_altered_migration_does_not_start() {
     let directory = tempfile::tempdir().unwrap();
-    drop(
-        open(directory.path(), &SqliteOptions::default())
-            .await
-            .unwrap(),
-    );
+    drop(open(directory.path(), &SqliteOptions::default()).await.unwrap());
     tamper(directory.path(), "UPDATE usso_migration SET checksum = 'x'");
     let (kind, text) = start_fault(directory.path()).await;
     assert_eq!(kind, FaultKind::Schema);
@@ -580,9 +556,7 @@ async fn a_file_that_is_no_database_does_not_start() {
 #[tokio::test]
 async fn a_damaged_record_is_a_fault_and_not_an_absence() {
     let directory = tempfile::tempdir().unwrap();
-    let world = open(directory.path(), &SqliteOptions::default())
-        .await
-        .unwrap();
+    let world = open(directory.path(), &SqliteOptions::default()).await.unwrap();
     let (_, tokens) = world.register("alice").await;
     tamper(directory.path(), "UPDATE usso_user SET data = '{}'");
     assert_eq!(code(&world.sign_in("alice").await), "store.corrupt");
@@ -593,12 +567,8 @@ async fn a_damaged_record_is_a_fault_and_not_an_absence() {
 async fn two_engines_on_one_file_both_work() {
     let directory = tempfile::tempdir().unwrap();
     let [one, two] = [
-        open(directory.path(), &SqliteOptions::default())
-            .await
-            .unwrap(),
-        open(directory.path(), &SqliteOptions::default())
-            .await
-            .unwrap(),
+        open(directory.path(), &SqliteOptions::default()).await.unwrap(),
+        open(directory.path(), &SqliteOptions::default()).await.unwrap(),
     ];
     let (_, tokens) = one.register("alice").await;
     assert_eq!(two.probe(&tokens).await, ALIVE);
@@ -607,11 +577,7 @@ async fn two_engines_on_one_file_both_work() {
         let deps = both[number % 2].clone();
         async move { register(&deps, &format!("user{}", number / 2), PASSWORD).await }
     });
-    let won = results
-        .await
-        .iter()
-        .filter(|result| code(result) == "ok")
-        .count();
+    let won = results.await.iter().filter(|result| code(result) == "ok").count();
     assert_eq!(won, RACERS / 2);
     assert_whole(&two.store, &both[0].scope()).await;
 }
@@ -619,9 +585,7 @@ async fn two_engines_on_one_file_both_work() {
 #[tokio::test]
 async fn what_was_acknowledged_is_there_after_a_restart() {
     let directory = tempfile::tempdir().unwrap();
-    let world = open(directory.path(), &SqliteOptions::default())
-        .await
-        .unwrap();
+    let world = open(directory.path(), &SqliteOptions::default()).await.unwrap();
     let (_, first) = world.register("alice").await;
     let second = world.refresh(&first).await.unwrap();
     // No farewell: the files are copied as a crash would leave them.
@@ -630,9 +594,7 @@ async fn what_was_acknowledged_is_there_after_a_restart() {
         let file = file.unwrap();
         std::fs::copy(file.path(), crashed.path().join(file.file_name())).unwrap();
     }
-    let restarted = open(crashed.path(), &SqliteOptions::default())
-        .await
-        .unwrap();
+    let restarted = open(crashed.path(), &SqliteOptions::default()).await.unwrap();
     assert_eq!(restarted.probe(&second).await, ALIVE);
     assert_eq!(code(&restarted.sign_in("alice").await), "ok");
 }

@@ -50,9 +50,7 @@ async fn jwks(deps: &Deps) -> Json {
 
 fn kids(jwks: &Json) -> Vec<&str> {
     let keys = jwks["keys"].as_array().unwrap();
-    keys.iter()
-        .map(|key| key["kid"].as_str().unwrap())
-        .collect()
+    keys.iter().map(|key| key["kid"].as_str().unwrap()).collect()
 }
 
 fn header(token: &str) -> Json {
@@ -76,9 +74,7 @@ fn read_with_jsonwebtoken(deps: &Deps, jwks: &Json, token: &str) -> Json {
     expected.set_issuer(&[deps.issuer()]);
     expected.set_audience(&deps.audience());
     expected.validate_exp = false; // it would look at the clock of the machine
-    jsonwebtoken::decode::<Json>(token, &key, &expected)
-        .unwrap()
-        .claims
+    jsonwebtoken::decode::<Json>(token, &key, &expected).unwrap().claims
 }
 
 /// What `jwt-simple` reads out of a token with nothing but the served key set.
@@ -240,10 +236,7 @@ async fn a_due_rotation_happens_by_itself() {
     let deps = due.deps().await;
     assert_eq!(keys::load(&deps).await.unwrap().ring().retired.len(), 1);
     let event = &events(&deps).await[0];
-    assert_eq!(
-        (event.kind.as_str(), &*event.actor),
-        ("keys.rotated", "usso")
-    );
+    assert_eq!((event.kind.as_str(), &*event.actor), ("keys.rotated", "usso"));
 }
 
 #[tokio::test]
@@ -268,9 +261,7 @@ async fn rotations_at_one_moment_keep_one_ring() {
         })
         .await;
         let won = results.iter().filter(|result| result.is_ok()).count();
-        let lost = results
-            .iter()
-            .filter(|result| code(result) == "keys.changed");
+        let lost = results.iter().filter(|result| code(result) == "keys.changed");
         assert_eq!(won + lost.count(), RACERS);
         let restarted = world.again(|_| {}).await;
         let jwks = jwks(&restarted.deps().await).await;
@@ -391,18 +382,13 @@ fn forms(value: &[u8]) -> Vec<Vec<u8>> {
         URL_SAFE_NO_PAD.encode(value),
         base64::engine::general_purpose::STANDARD_NO_PAD.encode(value),
     ];
-    let texts = [hex(value)]
-        .into_iter()
-        .chain(base64)
-        .map(String::into_bytes);
+    let texts = [hex(value)].into_iter().chain(base64).map(String::into_bytes);
     texts.chain([value.to_vec()]).collect()
 }
 
 fn secrets_of(tokens: &Tokens) -> Vec<Vec<u8>> {
     let text = tokens.refresh_token.expose();
-    let bytes = URL_SAFE_NO_PAD
-        .decode(text.strip_prefix("usso_rt_").unwrap())
-        .unwrap();
+    let bytes = URL_SAFE_NO_PAD.decode(text.strip_prefix("usso_rt_").unwrap()).unwrap();
     // The secret is the 32 bytes before the tag of 16.
     let secret = bytes[bytes.len() - 48..bytes.len() - 16].to_vec();
     let access = tokens.access_token.as_bytes();
@@ -411,9 +397,7 @@ fn secrets_of(tokens: &Tokens) -> Vec<Vec<u8>> {
 
 fn raw_bytes(directory: &std::path::Path) -> Vec<u8> {
     let files = std::fs::read_dir(directory).unwrap();
-    files
-        .flat_map(|file| std::fs::read(file.unwrap().path()).unwrap())
-        .collect()
+    files.flat_map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect()
 }
 
 fn holds(bytes: &[u8], wanted: &[u8]) -> bool {
@@ -424,10 +408,7 @@ fn holds(bytes: &[u8], wanted: &[u8]) -> bool {
 async fn no_secret_lies_readable_in_the_database_files() {
     let directory = tempfile::tempdir().unwrap();
     let sqlite = Sqlite::open(file_in(directory.path()), &SqliteOptions::default()).unwrap();
-    let recorder = Recorder {
-        master: Arc::new(master_key(7)),
-        seen: Arc::default(),
-    };
+    let recorder = Recorder { master: Arc::new(master_key(7)), seen: Arc::default() };
     let mut world = World::new().await;
     world.store = Store::new(sqlite);
     let mut ports = ports(&world.store, &world.clock);
@@ -438,23 +419,15 @@ async fn no_secret_lies_readable_in_the_database_files() {
     let caller = world.caller(&second).await.unwrap();
     let deps = world.deps().await;
     let third = password::change(&deps, &caller, secret(PASSWORD), secret(OTHER)).await;
-    sign_in(&deps, "alice@example.com", "a wrong guess")
-        .await
-        .unwrap_err();
+    sign_in(&deps, "alice@example.com", "a wrong guess").await.unwrap_err();
     keys::rotate(&deps, actor()).await.unwrap();
 
     let bytes = raw_bytes(directory.path());
-    assert!(
-        holds(&bytes, user.id.to_string().as_bytes()),
-        "the right files"
-    );
+    assert!(holds(&bytes, user.id.to_string().as_bytes()), "the right files");
     let texts = [PASSWORD, OTHER, "a wrong guess"].map(|text| text.as_bytes().to_vec());
     let keys = recorder.seen.lock().unwrap().clone();
     // The seed of an Ed25519 key comes after the 16 bytes that all of them begin with.
-    let seeds: Vec<_> = keys
-        .iter()
-        .map(|key| key[key.len() - 32..].to_vec())
-        .collect();
+    let seeds: Vec<_> = keys.iter().map(|key| key[key.len() - 32..].to_vec()).collect();
     assert_eq!(keys.len(), 4, "three signing keys and the tag key");
     let issued = [&first, &second, &third.unwrap()].map(secrets_of).concat();
     for wanted in [texts.to_vec(), keys, seeds, issued].concat() {

@@ -36,10 +36,7 @@ const STEPS: usize = 14;
 impl Life {
     async fn new(world: &World, slug: &str) -> Self {
         let tenant = world.tenant(slug, Settings::default()).await;
-        Self {
-            deps: world.deps_of(tenant.id).await,
-            tokens: Vec::new(),
-        }
+        Self { deps: world.deps_of(tenant.id).await, tokens: Vec::new() }
     }
 
     fn keep<R>(&mut self, result: Result<Tokens, Stop<R>>) -> Result<(), Stop<R>> {
@@ -59,9 +56,7 @@ impl Life {
             5 | 6 => code(&self.keep(refresh_in(&deps, &self.tokens[0]).await)),
             7 => {
                 for _ in 0..10 {
-                    sign_in(&deps, "alice@example.com", OTHER)
-                        .await
-                        .unwrap_err();
+                    sign_in(&deps, "alice@example.com", OTHER).await.unwrap_err();
                 }
                 code(&sign_in(&deps, "alice@example.com", OTHER).await)
             }
@@ -90,17 +85,12 @@ impl Life {
 
 #[tokio::test]
 async fn what_happens_in_one_tenant_is_the_same_whatever_happens_in_another() {
-    for (alone, shared) in World::on_each_store()
-        .await
-        .into_iter()
-        .zip(World::on_each_store().await)
+    for (alone, shared) in
+        World::on_each_store().await.into_iter().zip(World::on_each_store().await)
     {
         let mut expected = Life::new(&alone, "one").await;
         let mut life = Life::new(&shared, "one").await;
-        let mut others = [
-            Life::new(&shared, "two").await,
-            Life::new(&shared, "three").await,
-        ];
+        let mut others = [Life::new(&shared, "two").await, Life::new(&shared, "three").await];
         for number in 0..STEPS {
             for other in &mut others {
                 other.observe(number).await;
@@ -159,9 +149,7 @@ async fn create(world: &World, slug: &str, domains: &[&str]) -> Result<Tenant, &
 #[tokio::test]
 async fn slugs_and_domains_have_one_tenant() {
     let world = World::new().await;
-    create(&world, "one", &["one.example", "bücher.example"])
-        .await
-        .unwrap();
+    create(&world, "one", &["one.example", "bücher.example"]).await.unwrap();
     for (slug, domain, expected) in [
         ("one", "two.example", "tenant.slug_taken"),
         ("default", "two.example", "tenant.slug_taken"),
@@ -205,20 +193,10 @@ async fn a_domain_moves_from_one_tenant_to_another() {
     };
     let taken = tenant::update(&deps, two.id, with(&["one.example"]), actor()).await;
     assert_eq!(code(&taken), "tenant.domain_taken");
-    assert_eq!(
-        found(&world, None, Some("one.example"), None).await,
-        Some("one")
-    );
-    tenant::update(&deps, one.id, with(&[]), actor())
-        .await
-        .unwrap();
-    tenant::update(&deps, two.id, with(&["one.example"]), actor())
-        .await
-        .unwrap();
-    assert_eq!(
-        found(&world, None, Some("one.example"), None).await,
-        Some("two")
-    );
+    assert_eq!(found(&world, None, Some("one.example"), None).await, Some("one"));
+    tenant::update(&deps, one.id, with(&[]), actor()).await.unwrap();
+    tenant::update(&deps, two.id, with(&["one.example"]), actor()).await.unwrap();
+    assert_eq!(found(&world, None, Some("one.example"), None).await, Some("two"));
 }
 
 /// The slug of the tenant that a request is for, of those that tests make.
@@ -230,24 +208,14 @@ async fn found(
 ) -> Option<&'static str> {
     let hint = TenantHint { path, host, header };
     let found = world.usso.find_tenant(hint).await.unwrap()?;
-    ["default", "one", "two"]
-        .into_iter()
-        .find(|slug| *slug == found.slug)
+    ["default", "one", "two"].into_iter().find(|slug| *slug == found.slug)
 }
 
 #[tokio::test]
 async fn a_request_finds_its_tenant() {
     let world = World::new().await;
-    let one = create(&world, "one", &["one.example"])
-        .await
-        .unwrap()
-        .id
-        .to_string();
-    let two = create(&world, "two", &["two.example"])
-        .await
-        .unwrap()
-        .id
-        .to_string();
+    let one = create(&world, "one", &["one.example"]).await.unwrap().id.to_string();
+    let two = create(&world, "two", &["two.example"]).await.unwrap().id.to_string();
     let nobody = TenantId::from_bytes([5; 16]).to_string();
     let long = "a".repeat(10_000);
     let (one, two, nobody) = (Some(&*one), Some(&*two), Some(&*nobody));
@@ -287,26 +255,15 @@ async fn a_request_finds_its_tenant() {
 #[tokio::test]
 async fn a_tenant_that_was_looked_for_too_early_is_found_once_it_is_changed() {
     let world = World::new().await;
-    assert_eq!(
-        found(&world, Some("default"), None, None).await,
-        Some("default")
-    );
+    assert_eq!(found(&world, Some("default"), None, None).await, Some("default"));
     let one = create(&world, "one", &[]).await.unwrap();
-    assert_eq!(
-        found(&world, None, Some("one.example"), None).await,
-        Some("default")
-    );
+    assert_eq!(found(&world, None, Some("one.example"), None).await, Some("default"));
     let update = tenant::Update {
         domains: Some(vec!["one.example".to_owned()]),
         ..tenant::Update::default()
     };
-    tenant::update(&world.deps().await, one.id, update, actor())
-        .await
-        .unwrap();
-    assert_eq!(
-        found(&world, None, Some("one.example"), None).await,
-        Some("one")
-    );
+    tenant::update(&world.deps().await, one.id, update, actor()).await.unwrap();
+    assert_eq!(found(&world, None, Some("one.example"), None).await, Some("one"));
 }
 
 #[tokio::test]
@@ -318,10 +275,8 @@ async fn a_tenant_is_found_as_soon_as_it_is_made() {
 }
 
 async fn suspend(world: &World, id: TenantId) -> Result<Tenant, Stop<tenant::Refused>> {
-    let update = tenant::Update {
-        status: Some(TenantStatus::Suspended),
-        ..tenant::Update::default()
-    };
+    let update =
+        tenant::Update { status: Some(TenantStatus::Suspended), ..tenant::Update::default() };
     tenant::update(&world.deps().await, id, update, actor()).await
 }
 
@@ -329,10 +284,7 @@ async fn suspend(world: &World, id: TenantId) -> Result<Tenant, Stop<tenant::Ref
 async fn a_suspension_of_a_tenant_shows_at_once() {
     let world = World::new().await;
     let one = create(&world, "one", &[]).await.unwrap();
-    assert_eq!(
-        world.deps_of(one.id).await.tenant.status,
-        TenantStatus::Active
-    );
+    assert_eq!(world.deps_of(one.id).await.tenant.status, TenantStatus::Active);
     suspend(&world, one.id).await.unwrap();
     let seen = world.deps_of(one.id).await.tenant.status;
     assert_eq!(seen, TenantStatus::Suspended);
@@ -384,14 +336,9 @@ async fn tokens_name_the_issuer_and_audiences_of_their_tenant() {
     let deps = world.deps_of(one.id).await;
     let (caller, _) = caller_in(&deps, "alice", &[]).await;
     let issuer = format!("https://sso.example/t/{}", one.id);
-    assert_eq!(
-        (&caller.claims.iss, &caller.claims.aud),
-        (&issuer, &vec![issuer.clone()])
-    );
+    assert_eq!((&caller.claims.iss, &caller.claims.aud), (&issuer, &vec![issuer.clone()]));
     let audience = ["https://api.example", "https://app.example"];
-    world
-        .set(json!({"issuer": "https://id.acme.example", "audience": audience}))
-        .await;
+    world.set(json!({"issuer": "https://id.acme.example", "audience": audience})).await;
     let (caller, _) = world.caller_with("alice", &[]).await;
     assert_eq!(caller.claims.iss, "https://id.acme.example");
     assert_eq!(caller.claims.aud, audience);
@@ -419,17 +366,9 @@ async fn roles_reach_as_far_as_they_say() {
     let other = world.deps_of(other.id).await;
     for (roles, in_default, in_other) in [
         (&[][..], [NO, NO, NO], [NO, "token.unknown_issuer", NO]),
-        (
-            &["Admin", "admins"],
-            [NO, NO, NO],
-            [NO, "token.unknown_issuer", NO],
-        ),
+        (&["Admin", "admins"], [NO, NO, NO], [NO, "token.unknown_issuer", NO]),
         (&[ADMIN], ["ok", NO, NO], ["ok", "token.unknown_issuer", NO]),
-        (
-            &[SUPERADMIN],
-            ["ok", "ok", "ok"],
-            [NO, "token.unknown_issuer", NO],
-        ),
+        (&[SUPERADMIN], ["ok", "ok", "ok"], [NO, "token.unknown_issuer", NO]),
     ] {
         let name = format!("user-{}", roles.join("-"));
         let (_, tokens) = caller_in(&default, &name, roles).await;
@@ -444,13 +383,8 @@ async fn a_role_that_was_taken_away_is_gone_at_once() {
     let world = World::new().await;
     let (caller, tokens) = world.caller_with("root", &[SUPERADMIN]).await;
     let deps = world.deps().await;
-    let update = Update {
-        roles: Some(Vec::new()),
-        ..Update::default()
-    };
-    user::update(&deps, caller.user.id, update, actor())
-        .await
-        .unwrap();
+    let update = Update { roles: Some(Vec::new()), ..Update::default() };
+    user::update(&deps, caller.user.id, update, actor()).await.unwrap();
     let required = access::require_superadmin(&deps, &tokens.access_token).await;
     assert_eq!(code(&required), "access.forbidden");
 }
@@ -508,10 +442,7 @@ async fn a_superadmin_administers_users_of_every_tenant() {
     let other = world.tenant("other", Settings::default()).await;
     let deps = world.deps_of(other.id).await;
     let (user, _) = register(&deps, "alice", PASSWORD).await.unwrap();
-    assert_eq!(
-        code(&user_admin::end_sessions(&deps, &root, user.id).await),
-        "ok"
-    );
+    assert_eq!(code(&user_admin::end_sessions(&deps, &root, user.id).await), "ok");
     let here = world.deps().await;
     let deleted = user_admin::delete(&here, &root, second.user.id).await;
     assert_eq!(code(&deleted), "ok");
@@ -526,16 +457,8 @@ async fn nobody_takes_its_own_access_away() {
     let world = World::new().await;
     let (root, tokens) = world.caller_with("root", &[SUPERADMIN, "editor"]).await;
     let deps = world.deps().await;
-    let suspended = Update {
-        status: Some(UserStatus::Suspended),
-        ..Update::default()
-    };
-    for update in [
-        suspended,
-        roles(&[]),
-        roles(&["editor"]),
-        roles(&[SUPERADMIN]),
-    ] {
+    let suspended = Update { status: Some(UserStatus::Suspended), ..Update::default() };
+    for update in [suspended, roles(&[]), roles(&["editor"]), roles(&[SUPERADMIN])] {
         assert_eq!(own_account(&deps, &root, update).await, "user.own_account");
     }
     let deleted = user_admin::delete(&deps, &root, root.user.id).await;
@@ -551,10 +474,7 @@ async fn a_user_is_deleted_by_a_deletion_only() {
     let (user, tokens) = world.register("alice").await;
     let deps = world.deps().await;
     for status in [UserStatus::Deleted, UserStatus::Pending] {
-        let update = Update {
-            status: Some(status),
-            ..Update::default()
-        };
+        let update = Update { status: Some(status), ..Update::default() };
         let updated = user::update(&deps, user.id, update, actor()).await;
         assert_eq!(code(&updated), "user.invalid", "{status:?}");
     }
@@ -569,29 +489,14 @@ async fn fields_of_a_user_are_bounded() {
     let many: Vec<String> = (0..101).map(|number| format!("r{number}")).collect();
     let claims = json!({"a": "x".repeat(4096)});
     for update in [
-        Update {
-            name: Some("a".repeat(201)),
-            ..Update::default()
-        },
-        Update {
-            name: Some("a\nb".to_owned()),
-            ..Update::default()
-        },
-        Update {
-            roles: Some(many.clone()),
-            ..Update::default()
-        },
-        Update {
-            scopes: Some(many),
-            ..Update::default()
-        },
+        Update { name: Some("a".repeat(201)), ..Update::default() },
+        Update { name: Some("a\nb".to_owned()), ..Update::default() },
+        Update { roles: Some(many.clone()), ..Update::default() },
+        Update { scopes: Some(many), ..Update::default() },
         roles(&[""]),
         roles(&["two words"]),
         roles(&[&"a".repeat(201)]),
-        Update {
-            custom_claims: claims.as_object().cloned(),
-            ..Update::default()
-        },
+        Update { custom_claims: claims.as_object().cloned(), ..Update::default() },
     ] {
         let updated = user::update(&deps, user.id, update, actor()).await;
         assert_eq!(code(&updated), "user.invalid");
@@ -607,9 +512,7 @@ async fn users_are_listed_in_pages_without_the_deleted() {
         world.advance(MOMENT);
         expected.push(world.register(name).await.0.id);
     }
-    user::delete(&deps, expected.remove(1), actor())
-        .await
-        .unwrap();
+    user::delete(&deps, expected.remove(1), actor()).await.unwrap();
     let (mut seen, mut cursor) = (Vec::new(), None);
     loop {
         let page = user::list(&deps, cursor, 1).await.unwrap();
@@ -631,9 +534,7 @@ async fn a_user_with_many_names_is_found_by_each() {
         identifiers: names.map(|name| Identifier::parse(name).unwrap()).to_vec(),
         ..NewUser::default()
     };
-    password::create(&deps, new, Some(secret(PASSWORD)), actor())
-        .await
-        .unwrap();
+    password::create(&deps, new, Some(secret(PASSWORD)), actor()).await.unwrap();
     for name in names {
         assert_eq!(code(&world.sign_in(name).await), "ok", "{name}");
     }

@@ -49,13 +49,11 @@ pub(crate) async fn engine(settings: &Settings, issuer: String) -> Result<Usso, 
     let mut config = settings.engine.clone();
     config.issuer = issuer;
     let ports = Ports::new(Store::new(store), master);
-    Usso::start(config, ports)
-        .await
-        .map_err(|error| match error {
-            StartError::Config(complaint) => BadSetting::of_engine(&complaint).into(),
-            StartError::Fault(fault) => explain(&fault, settings),
-            other => Failure::start(other),
-        })
+    Usso::start(config, ports).await.map_err(|error| match error {
+        StartError::Config(complaint) => BadSetting::of_engine(&complaint).into(),
+        StartError::Fault(fault) => explain(&fault, settings),
+        other => Failure::start(other),
+    })
 }
 
 fn explain(fault: &Fault, settings: &Settings) -> Failure {
@@ -76,10 +74,7 @@ fn explain(fault: &Fault, settings: &Settings) -> Failure {
 ///
 /// [`Failure`] if the password is refused or the engine failed.
 pub(crate) async fn administrator(usso: &Usso, settings: &Settings) -> Result<Password, Failure> {
-    let tenant = usso
-        .tenant(TenantId::DEFAULT)
-        .await
-        .map_err(Failure::start)?;
+    let tenant = usso.tenant(TenantId::DEFAULT).await.map_err(Failure::start)?;
     let tenant = tenant.ok_or_else(|| Failure::start("the default tenant is missing"))?;
     let length = tenant.settings.password_min_length.max(PASSWORD_LENGTH);
     let deps = usso.deps(Arc::clone(&tenant), Origin::default());

@@ -120,11 +120,7 @@ impl Settings {
         if self.audience.len() > AUDIENCES_MAX || !self.audience.iter().all(audience) {
             return bad("audience");
         }
-        if self
-            .issuer
-            .as_ref()
-            .is_some_and(|issuer| check_issuer(issuer).is_err())
-        {
+        if self.issuer.as_ref().is_some_and(|issuer| check_issuer(issuer).is_err()) {
             return bad("issuer");
         }
         if !(8..=64).contains(&self.password_min_length) {
@@ -142,10 +138,8 @@ impl Settings {
         if !(300..=31_536_000).contains(&self.session_idle_seconds) {
             return bad("session_idle_seconds");
         }
-        if !matches!(
-            self.signing_algorithm,
-            Algorithm::EdDsa | Algorithm::Es256 | Algorithm::Rs256
-        ) {
+        if !matches!(self.signing_algorithm, Algorithm::EdDsa | Algorithm::Es256 | Algorithm::Rs256)
+        {
             return bad("signing_algorithm");
         }
         Ok(())
@@ -154,9 +148,7 @@ impl Settings {
 
 /// Scheme, host and port of `https://host[:port]` or `http://host[:port]`, with nothing after it.
 fn is_origin(text: &str) -> bool {
-    let host = text
-        .strip_prefix("https://")
-        .or_else(|| text.strip_prefix("http://"));
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     host.is_some_and(|host| {
         (1..=260).contains(&host.len())
             && host
@@ -172,9 +164,7 @@ fn is_origin(text: &str) -> bool {
 ///
 /// A sentence that says what is wrong.
 pub fn check_issuer(issuer: &str) -> Result<(), &'static str> {
-    let rest = issuer
-        .strip_prefix("https://")
-        .or_else(|| issuer.strip_prefix("http://"));
+    let rest = issuer.strip_prefix("https://").or_else(|| issuer.strip_prefix("http://"));
     let rest = rest.ok_or("an issuer begins with https:// or http://")?;
     let host = rest.split('/').next().unwrap_or_default();
     if host.is_empty() || issuer.len() > 500 {
@@ -215,11 +205,7 @@ pub struct Tenant {
 impl Record for Tenant {
     const TABLE: &'static Table = &Table {
         name: "tenant",
-        indexes: &[Index {
-            name: "slug",
-            kind: IndexKind::Text,
-            unique: true,
-        }],
+        indexes: &[Index { name: "slug", kind: IndexKind::Text, unique: true }],
     };
 
     fn key(&self) -> String {
@@ -241,10 +227,7 @@ pub struct Domain {
 }
 
 impl Record for Domain {
-    const TABLE: &'static Table = &Table {
-        name: "domain",
-        indexes: &[],
-    };
+    const TABLE: &'static Table = &Table { name: "domain", indexes: &[] };
 
     fn key(&self) -> String {
         self.name.clone()
@@ -347,16 +330,8 @@ pub struct Update {
 pub async fn create(deps: &Deps, new: NewTenant, actor: UserId) -> Result<Tenant, Stop<Refused>> {
     let now = deps.clock.now();
     let tenant = build(TenantId::new(now, &*deps.entropy)?, new, now).map_err(Stop::Refused)?;
-    let event = deps
-        .event(EventType::TenantCreated)?
-        .by(actor)
-        .on(tenant.id);
-    insert(
-        &deps.store,
-        &tenant,
-        Batch::new().insert(&deps.scope(), &event),
-    )
-    .await?;
+    let event = deps.event(EventType::TenantCreated)?.by(actor).on(tenant.id);
+    insert(&deps.store, &tenant, Batch::new().insert(&deps.scope(), &event)).await?;
     // That there was no such slug or host name may be remembered.
     deps.caches.forget_tenant(tenant.id);
     Ok(tenant)
@@ -377,9 +352,7 @@ pub(crate) async fn ensure_default(store: &Store, now: UnixTime) -> Result<Tenan
         // Another process was first.
         Err(Stop::Refused(_)) => {
             let found = find(store, TenantId::DEFAULT).await?;
-            found
-                .map(|found| found.record)
-                .ok_or(Stop::Refused(Refused::Unknown))
+            found.map(|found| found.record).ok_or(Stop::Refused(Refused::Unknown))
         }
         done => done.map(|()| tenant),
     }
@@ -402,18 +375,9 @@ fn build(id: TenantId, new: NewTenant, now: UnixTime) -> Result<Tenant, Refused>
 
 async fn insert(store: &Store, tenant: &Tenant, batch: Batch) -> Result<(), Stop<Refused>> {
     let batch =
-        tenant
-            .domains
-            .iter()
-            .fold(batch.insert(&Scope::Platform, tenant), |batch, name| {
-                batch.insert(
-                    &Scope::Platform,
-                    &Domain {
-                        name: name.clone(),
-                        tenant: tenant.id,
-                    },
-                )
-            });
+        tenant.domains.iter().fold(batch.insert(&Scope::Platform, tenant), |batch, name| {
+            batch.insert(&Scope::Platform, &Domain { name: name.clone(), tenant: tenant.id })
+        });
     store.commit(batch).await.map_err(refuse)
 }
 
@@ -424,18 +388,13 @@ pub(crate) async fn find(store: &Store, id: TenantId) -> Result<Option<Versioned
 
 /// Reads a tenant by its slug.
 pub(crate) async fn find_slug(store: &Store, slug: &str) -> Result<Option<Tenant>, Fault> {
-    let found = store
-        .find_one::<Tenant>(&Scope::Platform, "slug", Value::text(slug))
-        .await?;
+    let found = store.find_one::<Tenant>(&Scope::Platform, "slug", Value::text(slug)).await?;
     Ok(found.map(|found| found.record))
 }
 
 /// Reads to which tenant a host name leads.
 pub(crate) async fn find_domain(store: &Store, name: &str) -> Result<Option<TenantId>, Fault> {
-    Ok(store
-        .get::<Domain>(&Scope::Platform, name)
-        .await?
-        .map(|found| found.record.tenant))
+    Ok(store.get::<Domain>(&Scope::Platform, name).await?.map(|found| found.record.tenant))
 }
 
 /// Reads a tenant.
@@ -444,9 +403,7 @@ pub(crate) async fn find_domain(store: &Store, name: &str) -> Result<Option<Tena
 ///
 /// [`Refused::Unknown`], or [`Stop::Fault`] if the store failed.
 pub async fn read(deps: &Deps, id: TenantId) -> Result<Versioned<Tenant>, Stop<Refused>> {
-    find(&deps.store, id)
-        .await?
-        .ok_or(Stop::Refused(Refused::Unknown))
+    find(&deps.store, id).await?.ok_or(Stop::Refused(Refused::Unknown))
 }
 
 /// Lists tenants, oldest first.
@@ -459,10 +416,8 @@ pub async fn list(
     cursor: Option<String>,
     limit: usize,
 ) -> Result<Page<Tenant>, Fault> {
-    let page = deps
-        .store
-        .find::<Tenant>(&Scope::Platform, Find::all().limit(limit).after(cursor))
-        .await?;
+    let page =
+        deps.store.find::<Tenant>(&Scope::Platform, Find::all().limit(limit).after(cursor)).await?;
     Ok(page.map(|found| found.record))
 }
 
@@ -478,10 +433,7 @@ pub async fn update(
     update: Update,
     actor: UserId,
 ) -> Result<Tenant, Stop<Refused>> {
-    let Versioned {
-        record: before,
-        version,
-    } = read(deps, id).await?;
+    let Versioned { record: before, version } = read(deps, id).await?;
     let mut after = before.clone();
     after.name = update.name.unwrap_or(after.name);
     after.settings = merge(&after.settings, update.settings).map_err(Stop::Refused)?;
@@ -496,29 +448,13 @@ pub async fn update(
     }
     let event = deps.event(EventType::TenantUpdated)?.by(actor).on(id);
     let mut batch =
-        Batch::new()
-            .insert(&deps.scope(), &event)
-            .replace(&Scope::Platform, &after, version);
-    for name in before
-        .domains
-        .iter()
-        .filter(|name| !after.domains.contains(name))
-    {
+        Batch::new().insert(&deps.scope(), &event).replace(&Scope::Platform, &after, version);
+    for name in before.domains.iter().filter(|name| !after.domains.contains(name)) {
         // A domain row is never changed, so its version is the first one.
         batch = batch.remove::<Domain>(&Scope::Platform, name, 1);
     }
-    for name in after
-        .domains
-        .iter()
-        .filter(|name| !before.domains.contains(name))
-    {
-        batch = batch.insert(
-            &Scope::Platform,
-            &Domain {
-                name: name.clone(),
-                tenant: id,
-            },
-        );
+    for name in after.domains.iter().filter(|name| !before.domains.contains(name)) {
+        batch = batch.insert(&Scope::Platform, &Domain { name: name.clone(), tenant: id });
     }
     deps.store.commit(batch).await.map_err(refuse)?;
     deps.caches.forget_tenant(id);
@@ -551,10 +487,8 @@ fn refuse(error: CommitError) -> Stop<Refused> {
 }
 
 fn canonical_domains(domains: Vec<String>) -> Result<Vec<String>, Refused> {
-    let canonical: Result<Vec<String>, _> = domains
-        .into_iter()
-        .map(|name| text::domain_name(&name))
-        .collect();
+    let canonical: Result<Vec<String>, _> =
+        domains.into_iter().map(|name| text::domain_name(&name)).collect();
     let mut canonical = canonical.map_err(|_| Refused::Invalid)?;
     canonical.sort();
     canonical.dedup();
@@ -563,9 +497,7 @@ fn canonical_domains(domains: Vec<String>) -> Result<Vec<String>, Refused> {
 
 fn check(tenant: &Tenant) -> Result<(), Refused> {
     let slug = &tenant.slug;
-    let letters = slug
-        .chars()
-        .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+    let letters = slug.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
     let ends = slug.starts_with('-') || slug.ends_with('-');
     let name =
         tenant.name.chars().count() <= NAME_MAX && !tenant.name.chars().any(char::is_control);
@@ -594,10 +526,7 @@ mod tests {
         let settings = |text: &str| serde_json::from_str::<Settings>(text).unwrap().check();
         for (field, json) in [
             ("access_token_seconds", r#"{"access_token_seconds": 59}"#),
-            (
-                "allowed_origins",
-                r#"{"allowed_origins": ["https://a.example/path"]}"#,
-            ),
+            ("allowed_origins", r#"{"allowed_origins": ["https://a.example/path"]}"#),
             ("allowed_origins", r#"{"allowed_origins": ["*"]}"#),
             ("audience", r#"{"audience": [""]}"#),
             ("issuer", r#"{"issuer": "https://a.example/"}"#),
@@ -608,11 +537,7 @@ mod tests {
             ("session_idle_seconds", r#"{"session_idle_seconds": 1}"#),
             ("signing_algorithm", r#"{"signing_algorithm": "PS256"}"#),
         ] {
-            assert_eq!(
-                settings(json),
-                Err(Refused::InvalidSetting(field)),
-                "{json}"
-            );
+            assert_eq!(settings(json), Err(Refused::InvalidSetting(field)), "{json}");
         }
         assert!(serde_json::from_str::<Settings>(r#"{"no_such_setting": 1}"#).is_err());
     }

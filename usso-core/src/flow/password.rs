@@ -189,11 +189,7 @@ pub async fn register(
     )];
     // A registration is not given back: what it makes stays.
     drop(count(deps, &limits, None).await?);
-    let new = NewUser {
-        identifiers: vec![identifier],
-        name,
-        ..NewUser::default()
-    };
+    let new = NewUser { identifiers: vec![identifier], name, ..NewUser::default() };
     let (user, batch) = prepare(deps, new, password, place, None).await?;
     let proof = prove(deps, &user);
     match session::open(deps, &user, &proof, batch).await {
@@ -221,9 +217,7 @@ pub async fn create(
         }
         None => user::prepare(deps, new, Some(actor)).map_err(|stop| stop.map(Refused::User))?,
     };
-    user::commit_new(deps, batch)
-        .await
-        .map_err(|stop| stop.map(taken))?;
+    user::commit_new(deps, batch).await.map_err(|stop| stop.map(taken))?;
     Ok(user)
 }
 
@@ -242,9 +236,7 @@ pub async fn sign_in(
     let place = deps.hasher.place().map_err(refused)?;
     let identifier = Identifier::parse(identifier);
     // What is no identifier names nobody; it takes the same way to the same refusal.
-    let account = identifier
-        .as_ref()
-        .map_or_else(|_| "-".to_owned(), Identifier::key);
+    let account = identifier.as_ref().map_or_else(|_| "-".to_owned(), Identifier::key);
     let familiar = Familiar::key_of(&account, deps);
     let is_familiar = Familiar::holds(deps, &familiar).await?;
     let owner = match &identifier {
@@ -253,9 +245,7 @@ pub async fn sign_in(
     };
     let attempt = count(deps, &limits(deps, &account, owner, is_familiar), owner).await?;
     let candidate = Candidate::read(deps, owner).await?;
-    let verdict = candidate
-        .verify(deps, place, password.expose().clone())
-        .await?;
+    let verdict = candidate.verify(deps, place, password.expose().clone()).await?;
     let Some((user, stored)) = candidate.known.filter(|_| verdict.matches) else {
         return Err(fail(deps, owner).await?);
     };
@@ -290,15 +280,11 @@ pub async fn change(
 ) -> Result<Tokens, Stop<Refused>> {
     let id = caller.user.id;
     let place = deps.hasher.place().map_err(refused)?;
-    let limits = vec![(
-        limit::key("change", &[&id.to_string()]),
-        deps.config.limits.account_and_source,
-    )];
+    let limits =
+        vec![(limit::key("change", &[&id.to_string()]), deps.config.limits.account_and_source)];
     let attempt = count(deps, &limits, Some(id)).await?;
     let candidate = Candidate::read(deps, Some(id)).await?;
-    let verdict = candidate
-        .verify(deps, place, current.expose().clone())
-        .await?;
+    let verdict = candidate.verify(deps, place, current.expose().clone()).await?;
     let Some((mut user, mut stored)) = candidate.known.filter(|_| verdict.matches) else {
         return Err(fail(deps, Some(id)).await?);
     };
@@ -307,16 +293,11 @@ pub async fn change(
         return Err(Stop::Refused(Refused::NotActive));
     }
     let identifiers = identifier::of_user(deps, id).await?;
-    let identifiers: Vec<Identifier> = identifiers
-        .into_iter()
-        .map(|found| found.record.identifier)
-        .collect();
+    let identifiers: Vec<Identifier> =
+        identifiers.into_iter().map(|found| found.record.identifier).collect();
     let new = judge(deps, new, &user.record.name, &identifiers).await?;
-    stored.record.data = deps
-        .hasher
-        .hash(new, &*deps.entropy)
-        .await
-        .map_err(|stop| stop.map(Refused::from))?;
+    stored.record.data =
+        deps.hasher.hash(new, &*deps.entropy).await.map_err(|stop| stop.map(Refused::from))?;
     stored.record.changed_at = deps.clock.now();
     user.record.epoch += 1;
     user.record.updated_at = deps.clock.now();
@@ -351,16 +332,10 @@ pub async fn ensure(
             return Ok(Ensured::NeedsPassword);
         };
         let roles = roles.iter().map(|role| (*role).to_owned()).collect();
-        let new = NewUser {
-            identifiers: vec![identifier],
-            roles,
-            ..NewUser::default()
-        };
+        let new = NewUser { identifiers: vec![identifier], roles, ..NewUser::default() };
         let place = deps.hasher.place().map_err(refused)?;
         let (_, batch) = prepare(deps, new, password, place, None).await?;
-        user::commit_new(deps, batch)
-            .await
-            .map_err(|stop| stop.map(taken))?;
+        user::commit_new(deps, batch).await.map_err(|stop| stop.map(taken))?;
         return Ok(Ensured::Created);
     };
     let Some(password) = password else {
@@ -368,26 +343,18 @@ pub async fn ensure(
     };
     let candidate = Candidate::read(deps, Some(id)).await?;
     let place = deps.hasher.place().map_err(refused)?;
-    let verdict = candidate
-        .verify(deps, place, password.expose().clone())
-        .await?;
+    let verdict = candidate.verify(deps, place, password.expose().clone()).await?;
     let Some((mut user, mut stored)) = candidate.known.filter(|_| !verdict.matches) else {
         return Ok(Ensured::Unchanged);
     };
     let password = judge(deps, password, &user.record.name, &[identifier]).await?;
-    stored.record.data = deps
-        .hasher
-        .hash(password, &*deps.entropy)
-        .await
-        .map_err(|stop| stop.map(Refused::from))?;
+    stored.record.data =
+        deps.hasher.hash(password, &*deps.entropy).await.map_err(|stop| stop.map(Refused::from))?;
     stored.record.changed_at = deps.clock.now();
     user.record.epoch += 1;
     let event = deps.event(EventType::PasswordReset)?.by("operator").on(id);
     let batch = replace_all(deps, &user, &stored, &event);
-    deps.store
-        .commit(batch)
-        .await
-        .map_err(CommitError::into_fault)?;
+    deps.store.commit(batch).await.map_err(CommitError::into_fault)?;
     Ok(Ensured::PasswordReset)
 }
 
@@ -420,12 +387,7 @@ fn refused(busy: Busy) -> Stop<Refused> {
 }
 
 fn prove(deps: &Deps, user: &User) -> Proof {
-    Proof {
-        user: user.id,
-        method: Method::Password,
-        at: deps.clock.now(),
-        epoch: user.epoch,
-    }
+    Proof { user: user.id, method: Method::Password, at: deps.clock.now(), epoch: user.epoch }
 }
 
 /// A user and the credential that [`Candidate::verify`] compares with.
@@ -438,13 +400,8 @@ impl Candidate {
     async fn read(deps: &Deps, owner: Option<UserId>) -> Result<Self, Fault> {
         let id = owner.unwrap_or(UserId::from_bytes([0; 16]));
         let key = Stored::key_of(Method::Password, id);
-        let (user, stored) = deps
-            .store
-            .get_both::<User, Stored>(&deps.scope(), id, key)
-            .await?;
-        Ok(Self {
-            known: user.zip(stored),
-        })
+        let (user, stored) = deps.store.get_both::<User, Stored>(&deps.scope(), id, key).await?;
+        Ok(Self { known: user.zip(stored) })
     }
 
     async fn verify(
@@ -457,15 +414,9 @@ impl Candidate {
         let fits = password.expose().len() <= BYTES_MAX;
         let stored = self.known.as_ref().map(|(_, stored)| &stored.record.data);
         // What is too long was never set; it is compared with nobody's hash, at nobody's cost.
-        let (stored, password) = if fits {
-            (stored, normalise(&password))
-        } else {
-            (None, Secret::new(String::new()))
-        };
-        deps.hasher
-            .verify_in(place, password, stored)
-            .await
-            .map_err(Stop::from)
+        let (stored, password) =
+            if fits { (stored, normalise(&password)) } else { (None, Secret::new(String::new())) };
+        deps.hasher.verify_in(place, password, stored).await.map_err(Stop::from)
     }
 }
 
@@ -482,12 +433,8 @@ async fn prepare(
     let password = judge(deps, password, &new.name, &new.identifiers).await?;
     let (user, batch) = user::prepare(deps, new, actor).map_err(|stop| stop.map(Refused::User))?;
     let data = deps.hasher.hash_in(place, password, &*deps.entropy).await?;
-    let stored = Stored {
-        user: user.id,
-        method: Method::Password,
-        data,
-        changed_at: user.created_at,
-    };
+    let stored =
+        Stored { user: user.id, method: Method::Password, data, changed_at: user.created_at };
     let batch = batch.insert(&deps.scope(), &stored);
     Ok((user, batch))
 }
@@ -515,10 +462,7 @@ fn limits(
     let configured = &deps.config.limits;
     let source = deps.source().to_string();
     let mut limits = vec![
-        (
-            limit::key("account+source", &[account, &source]),
-            configured.account_and_source,
-        ),
+        (limit::key("account+source", &[account, &source]), configured.account_and_source),
         (limit::key("source", &[&source]), configured.source),
     ];
     if !is_familiar {
@@ -540,10 +484,7 @@ async fn count(
             if first {
                 let event = about(deps.event(EventType::PasswordLimited)?, subject);
                 let batch = Batch::new().insert(&deps.scope(), &event);
-                deps.store
-                    .commit(batch)
-                    .await
-                    .map_err(CommitError::into_fault)?;
+                deps.store.commit(batch).await.map_err(CommitError::into_fault)?;
             }
             Err(Stop::Refused(Refused::Limited(retry_after)))
         }
@@ -554,10 +495,7 @@ async fn count(
 async fn fail(deps: &Deps, subject: Option<UserId>) -> Result<Stop<Refused>, Fault> {
     let event = about(deps.event(EventType::PasswordFailed)?, subject);
     let batch = Batch::new().insert(&deps.scope(), &event);
-    deps.store
-        .commit(batch)
-        .await
-        .map_err(CommitError::into_fault)?;
+    deps.store.commit(batch).await.map_err(CommitError::into_fault)?;
     Ok(Stop::Refused(Refused::NotValid))
 }
 
@@ -570,10 +508,7 @@ fn about(event: Event, subject: Option<UserId>) -> Event {
 
 /// Gives a successful attempt back. If that fails it stays counted, which only costs attempts.
 async fn give_back(deps: &Deps, attempt: Attempt) {
-    if let Err(fault) = attempt
-        .give_back(&deps.store, &deps.scope(), deps.clock.now())
-        .await
-    {
+    if let Err(fault) = attempt.give_back(&deps.store, &deps.scope(), deps.clock.now()).await {
         tracing::warn!(%fault, "a successful attempt stays counted");
     }
 }
@@ -600,10 +535,7 @@ pub struct Familiar {
 }
 
 impl Record for Familiar {
-    const TABLE: &'static Table = &Table {
-        name: "familiar_source",
-        indexes: &[],
-    };
+    const TABLE: &'static Table = &Table { name: "familiar_source", indexes: &[] };
 
     fn key(&self) -> String {
         self.key.clone()
@@ -662,23 +594,16 @@ async fn judge(
         return Err(Stop::Refused(Refused::TooLong));
     }
     let settings = deps.tenant.settings.clone();
-    let mut words: Vec<String> = identifiers
-        .iter()
-        .flat_map(Identifier::words)
-        .map(str::to_owned)
-        .collect();
+    let mut words: Vec<String> =
+        identifiers.iter().flat_map(Identifier::words).map(str::to_owned).collect();
     words.extend(
-        name.split_whitespace()
-            .filter(|word| word.chars().count() >= 4)
-            .map(str::to_owned),
+        name.split_whitespace().filter(|word| word.chars().count() >= 4).map(str::to_owned),
     );
     let judged = tokio::task::spawn_blocking(move || {
         let password = normalise(&password);
         policy(&settings, &password, &words).map(|()| password)
     });
-    let judged = judged
-        .await
-        .map_err(|error| Fault::new(FaultKind::Hashing, error.to_string()))?;
+    let judged = judged.await.map_err(|error| Fault::new(FaultKind::Hashing, error.to_string()))?;
     judged.map_err(Stop::Refused)
 }
 
@@ -707,10 +632,7 @@ fn policy(settings: &Settings, password: &Secret<String>, words: &[String]) -> R
         return Err(Refused::Common);
     }
     let lower = password.to_lowercase();
-    if words
-        .iter()
-        .any(|word| is_mostly(&lower, &word.to_lowercase()))
-    {
+    if words.iter().any(|word| is_mostly(&lower, &word.to_lowercase())) {
         return Err(Refused::Personal);
     }
     if u8::from(general.score()) < settings.password_min_strength {
@@ -736,11 +658,7 @@ mod tests {
 
     fn check(password: &str, words: &[&str]) -> Result<(), Refused> {
         let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
-        policy(
-            &Settings::default(),
-            &Secret::new(password.to_owned()),
-            &words,
-        )
+        policy(&Settings::default(), &Secret::new(password.to_owned()), &words)
     }
 
     #[test]
@@ -751,14 +669,8 @@ mod tests {
             assert_eq!(check(common, &[]), Err(Refused::Common), "{common}");
         }
         assert_eq!(check("aaaaaaaaaa", &[]), Err(Refused::Weak));
-        assert_eq!(
-            check("wonderland-alice1", &["wonderland"]),
-            Err(Refused::Personal)
-        );
-        assert_eq!(
-            check("ALICE.LIDDELL", &["alice.liddell"]),
-            Err(Refused::Personal)
-        );
+        assert_eq!(check("wonderland-alice1", &["wonderland"]), Err(Refused::Personal));
+        assert_eq!(check("ALICE.LIDDELL", &["alice.liddell"]), Err(Refused::Personal));
         assert_eq!(check("correct horse battery staple", &["alice"]), Ok(()));
         assert_eq!(check("日本語のとても長いパスワード", &[]), Ok(()));
     }

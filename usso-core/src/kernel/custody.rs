@@ -47,9 +47,7 @@ impl MasterKey {
     ///
     /// [`Fault`] if the key was refused by the cipher.
     pub fn new(key: &Secret<[u8; 32]>) -> Result<Self, Fault> {
-        Ok(Self {
-            keys: vec![Self::prepare(key)?],
-        })
+        Ok(Self { keys: vec![Self::prepare(key)?] })
     }
 
     /// Also opens what an earlier master key sealed, so that the master key can be replaced.
@@ -86,12 +84,8 @@ impl Custody for MasterKey {
     }
 
     fn open(&self, sealed: &[u8], context: &str) -> Result<Secret<Vec<u8>>, Fault> {
-        let (name, rest) = sealed
-            .split_at_checked(NAME_LEN)
-            .ok_or_else(|| fault("truncated"))?;
-        let (nonce, body) = rest
-            .split_at_checked(NONCE_LEN)
-            .ok_or_else(|| fault("truncated"))?;
+        let (name, rest) = sealed.split_at_checked(NAME_LEN).ok_or_else(|| fault("truncated"))?;
+        let (nonce, body) = rest.split_at_checked(NONCE_LEN).ok_or_else(|| fault("truncated"))?;
         let (_, cipher) = self
             .keys
             .iter()
@@ -134,10 +128,7 @@ mod tests {
             let mut altered = sealed.clone();
             altered[position] ^= 1;
             assert!(master(1).open(&altered, "here").is_err(), "byte {position}");
-            assert!(
-                master(1).open(&sealed[..position], "here").is_err(),
-                "cut at {position}"
-            );
+            assert!(master(1).open(&sealed[..position], "here").is_err(), "cut at {position}");
         }
     }
 
@@ -146,10 +137,6 @@ mod tests {
         let sealed = master(1).seal(b"key", "here").unwrap();
         let replaced = master(2).also_opening(&Secret::new([1; 32])).unwrap();
         assert_eq!(replaced.open(&sealed, "here").unwrap().expose(), b"key");
-        assert!(
-            master(1)
-                .open(&replaced.seal(b"key", "here").unwrap(), "here")
-                .is_err()
-        );
+        assert!(master(1).open(&replaced.seal(b"key", "here").unwrap(), "here").is_err());
     }
 }

@@ -210,15 +210,8 @@ impl Batch {
         key: impl fmt::Display,
         version: u64,
     ) -> Self {
-        let change = Change::Remove {
-            key: key.to_string(),
-            version,
-        };
-        self.ops.push(Op {
-            scope: *scope,
-            table: T::TABLE,
-            change,
-        });
+        let change = Change::Remove { key: key.to_string(), version };
+        self.ops.push(Op { scope: *scope, table: T::TABLE, change });
         self
     }
 
@@ -238,11 +231,7 @@ impl Batch {
                     indexes: record.indexes(),
                     data,
                 };
-                self.ops.push(Op {
-                    scope: *scope,
-                    table: T::TABLE,
-                    change: change(row),
-                });
+                self.ops.push(Op { scope: *scope, table: T::TABLE, change: change(row) });
             }
             Err(error) => self.broken = Some(format!("{}: {error}", T::TABLE.name)),
         }
@@ -264,10 +253,9 @@ impl CommitError {
     #[must_use]
     pub fn into_fault(self) -> Fault {
         match self {
-            Self::Conflict(conflict) => Fault::new(
-                FaultKind::StoreUnavailable,
-                format!("conflict on {}", conflict.table),
-            ),
+            Self::Conflict(conflict) => {
+                Fault::new(FaultKind::StoreUnavailable, format!("conflict on {}", conflict.table))
+            }
             Self::Fault(fault) => fault,
         }
     }
@@ -318,23 +306,13 @@ impl Find {
     /// All rows of the scope, smallest key first, up to [`PAGE_MAX`].
     #[must_use]
     pub fn all() -> Self {
-        Self {
-            by: None,
-            from: None,
-            until: None,
-            after: None,
-            descending: false,
-            limit: PAGE_MAX,
-        }
+        Self { by: None, from: None, until: None, after: None, descending: false, limit: PAGE_MAX }
     }
 
     /// The rows with this value in the index `name`.
     #[must_use]
     pub fn by(name: &'static str, value: Value) -> Self {
-        Self {
-            by: Some((name, value)),
-            ..Self::all()
-        }
+        Self { by: Some((name, value)), ..Self::all() }
     }
 
     /// Cuts the page at `limit` rows, at least 1 and at most [`PAGE_MAX`].
@@ -371,10 +349,7 @@ pub struct Page<T> {
 impl<T> Page<T> {
     /// Turns each record into something else.
     pub fn map<U>(self, each: impl FnMut(T) -> U) -> Page<U> {
-        Page {
-            items: self.items.into_iter().map(each).collect(),
-            next: self.next,
-        }
+        Page { items: self.items.into_iter().map(each).collect(), next: self.next }
     }
 }
 
@@ -454,9 +429,7 @@ pub struct Store {
 impl Store {
     /// Opens a door to `backend`.
     pub fn new(backend: impl Backend + 'static) -> Self {
-        Self {
-            backend: Arc::new(backend),
-        }
+        Self { backend: Arc::new(backend) }
     }
 
     /// Reads a record.
@@ -469,10 +442,7 @@ impl Store {
         scope: &Scope,
         key: impl fmt::Display,
     ) -> Result<Option<Versioned<T>>, Fault> {
-        let rows = self
-            .backend
-            .get_many(vec![(*scope, T::TABLE, key.to_string())])
-            .await?;
+        let rows = self.backend.get_many(vec![(*scope, T::TABLE, key.to_string())]).await?;
         rows.into_iter().flatten().next().map(read).transpose()
     }
 
@@ -486,14 +456,9 @@ impl Store {
         scope: &Scope,
         keys: impl IntoIterator<Item = impl fmt::Display>,
     ) -> Result<Vec<Option<Versioned<T>>>, Fault> {
-        let wanted = keys
-            .into_iter()
-            .map(|key| (*scope, T::TABLE, key.to_string()))
-            .collect();
+        let wanted = keys.into_iter().map(|key| (*scope, T::TABLE, key.to_string())).collect();
         let rows = self.backend.get_many(wanted).await?;
-        rows.into_iter()
-            .map(|row| row.map(read).transpose())
-            .collect()
+        rows.into_iter().map(|row| row.map(read).transpose()).collect()
     }
 
     /// Reads two records of different types at once.
@@ -507,10 +472,8 @@ impl Store {
         first: impl fmt::Display,
         second: impl fmt::Display,
     ) -> Result<(Option<Versioned<T>>, Option<Versioned<U>>), Fault> {
-        let wanted = vec![
-            (*scope, T::TABLE, first.to_string()),
-            (*scope, U::TABLE, second.to_string()),
-        ];
+        let wanted =
+            vec![(*scope, T::TABLE, first.to_string()), (*scope, U::TABLE, second.to_string())];
         let mut rows = self.backend.get_many(wanted).await?.into_iter();
         let first = rows.next().flatten().map(read).transpose()?;
         Ok((first, rows.next().flatten().map(read).transpose()?))
@@ -528,24 +491,11 @@ impl Store {
     ) -> Result<Page<Versioned<T>>, Fault> {
         let limit = find.limit.clamp(1, PAGE_MAX);
         // One more than asked for tells whether there is a next page.
-        let mut rows = self
-            .backend
-            .find(
-                *scope,
-                T::TABLE,
-                Find {
-                    limit: limit + 1,
-                    ..find
-                },
-            )
-            .await?;
+        let mut rows =
+            self.backend.find(*scope, T::TABLE, Find { limit: limit + 1, ..find }).await?;
         let more = rows.len() > limit;
         rows.truncate(limit);
-        let next = if more {
-            rows.last().map(|row| row.key.clone())
-        } else {
-            None
-        };
+        let next = if more { rows.last().map(|row| row.key.clone()) } else { None };
         let items = rows.into_iter().map(read).collect::<Result<_, _>>()?;
         Ok(Page { items, next })
     }
@@ -561,12 +511,7 @@ impl Store {
         index: &'static str,
         value: Value,
     ) -> Result<Option<Versioned<T>>, Fault> {
-        Ok(self
-            .find(scope, Find::by(index, value).limit(1))
-            .await?
-            .items
-            .into_iter()
-            .next())
+        Ok(self.find(scope, Find::by(index, value).limit(1)).await?.items.into_iter().next())
     }
 
     /// Removes a record and returns it: of many callers at once, one gets it.
@@ -580,8 +525,7 @@ impl Store {
         key: impl fmt::Display,
     ) -> Result<Option<T>, Fault> {
         let row = self.backend.take(*scope, T::TABLE, key.to_string()).await?;
-        row.map(|row| read(row).map(|found| found.record))
-            .transpose()
+        row.map(|row| read(row).map(|found| found.record)).transpose()
     }
 
     /// Moves counters on, all in one step.
@@ -640,9 +584,7 @@ impl Store {
 }
 
 fn read<T: Record>(row: Row) -> Result<Versioned<T>, Fault> {
-    let Row {
-        key, version, data, ..
-    } = row;
+    let Row { key, version, data, .. } = row;
     match serde_json::from_str(&data) {
         Ok(record) => Ok(Versioned { record, version }),
         Err(error) => {

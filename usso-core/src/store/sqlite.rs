@@ -120,9 +120,8 @@ impl Sqlite {
     ) -> Result<T, CommitError> {
         let (reply, answer) = oneshot::channel();
         let job: Job = Box::new(move |transaction| {
-            let result = transaction
-                .map_err(CommitError::Fault)
-                .and_then(|open| in_savepoint(open, work));
+            let result =
+                transaction.map_err(CommitError::Fault).and_then(|open| in_savepoint(open, work));
             Box::new(move |group| {
                 // A caller that stopped waiting does not undo its change.
                 drop(reply.send(group.map_err(CommitError::Fault).and(result)));
@@ -139,18 +138,10 @@ impl Sqlite {
         let _place = self.0.reading.acquire().await.map_err(|_| stopped())?;
         let inner = Arc::clone(&self.0);
         let reading = tokio::task::spawn_blocking(move || {
-            let idle = inner
-                .idle
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .pop();
+            let idle = inner.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let connection = idle.map_or_else(|| reader(&inner.path), Ok)?;
             let result = work(&connection);
-            inner
-                .idle
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(connection);
+            inner.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
             result
         });
         let result = reading
@@ -214,24 +205,17 @@ fn write_loop(connection: &Connection, mut queue: mpsc::Receiver<Job>) {
 
 fn run_group(connection: &Connection, group: Vec<Job>) {
     let mut settles = Vec::with_capacity(group.len());
-    let mut outcome = connection
-        .execute_batch("BEGIN IMMEDIATE")
-        .map_err(|error| fault(&error));
+    let mut outcome = connection.execute_batch("BEGIN IMMEDIATE").map_err(|error| fault(&error));
     for job in group {
         settles.push(job(outcome.clone().map(|()| connection)));
         // On a full disk SQLite may roll the whole transaction back by itself. What was in it is
         // lost then, and what follows must not run outside of it.
         if outcome.is_ok() && connection.is_autocommit() {
-            outcome = Err(Fault::new(
-                FaultKind::StoreFull,
-                "the transaction was rolled back",
-            ));
+            outcome = Err(Fault::new(FaultKind::StoreFull, "the transaction was rolled back"));
         }
     }
     if outcome.is_ok() {
-        outcome = connection
-            .execute_batch("COMMIT")
-            .map_err(|error| fault(&error));
+        outcome = connection.execute_batch("COMMIT").map_err(|error| fault(&error));
     }
     if !connection.is_autocommit()
         && let Err(error) = connection.execute_batch("ROLLBACK")
@@ -248,9 +232,7 @@ fn in_savepoint<T>(
     work: impl FnOnce(&Connection) -> Result<T, CommitError>,
 ) -> Result<T, CommitError> {
     let run = |text: &str| {
-        connection
-            .execute_batch(text)
-            .map_err(|error| CommitError::Fault(fault(&error)))
+        connection.execute_batch(text).map_err(|error| CommitError::Fault(fault(&error)))
     };
     run("SAVEPOINT job")?;
     match work(connection) {
@@ -276,9 +258,7 @@ impl Backend for Sqlite {
             let snapshot = connection.unchecked_transaction()?;
             let one = |(scope, table, key): (Scope, &'static Table, String)| {
                 let mut statement = snapshot.prepare_cached(&sql::select(table))?;
-                statement
-                    .query_row((scope.to_string(), key), |row| read_row(row, table))
-                    .optional()
+                statement.query_row((scope.to_string(), key), |row| read_row(row, table)).optional()
             };
             wanted.into_iter().map(one).collect()
         })
@@ -295,17 +275,13 @@ impl Backend for Sqlite {
             let mut statement = connection.prepare_cached(&sql::find(table, &find))?;
             let limit = types::Value::Integer(i64::try_from(find.limit).unwrap_or(i64::MAX));
             let value = find.by.map(|(_, value)| sql_value(Some(value)));
-            let keys = [find.from, find.until, find.after]
-                .into_iter()
-                .flatten()
-                .map(types::Value::Text);
+            let keys =
+                [find.from, find.until, find.after].into_iter().flatten().map(types::Value::Text);
             let parameters = std::iter::once(types::Value::Text(scope.to_string()))
                 .chain(value)
                 .chain(keys)
                 .chain(std::iter::once(limit));
-            statement
-                .query_map(params_from_iter(parameters), |row| read_row(row, table))?
-                .collect()
+            statement.query_map(params_from_iter(parameters), |row| read_row(row, table))?.collect()
         })
         .await
     }
@@ -317,13 +293,9 @@ impl Backend for Sqlite {
         key: String,
     ) -> Result<Option<Row>, Fault> {
         self.write(move |connection| {
-            let taken = connection
-                .prepare_cached(&sql::take(table))
-                .and_then(|mut statement| {
-                    statement
-                        .query_row((scope.to_string(), key), |row| read_row(row, table))
-                        .optional()
-                });
+            let taken = connection.prepare_cached(&sql::take(table)).and_then(|mut statement| {
+                statement.query_row((scope.to_string(), key), |row| read_row(row, table)).optional()
+            });
             taken.map_err(|error| CommitError::Fault(fault(&error)))
         })
         .await
@@ -340,15 +312,10 @@ impl Backend for Sqlite {
             let one = |bump: Bump| {
                 let end = millis(now.plus(bump.window));
                 let mut statement = connection.prepare_cached(sql::BUMP)?;
-                statement.query_row(
-                    (scope.to_string(), bump.key, bump.by, millis(now), end),
-                    |row| {
-                        Ok(Count {
-                            value: row.get(0)?,
-                            resets_at: time(row.get(1)?),
-                        })
-                    },
-                )
+                statement
+                    .query_row((scope.to_string(), bump.key, bump.by, millis(now), end), |row| {
+                        Ok(Count { value: row.get(0)?, resets_at: time(row.get(1)?) })
+                    })
             };
             let counts: rusqlite::Result<Vec<Count>> = bumps.into_iter().map(one).collect();
             counts.map_err(|error| CommitError::Fault(fault(&error)))
@@ -358,8 +325,7 @@ impl Backend for Sqlite {
     }
 
     async fn commit(&self, ops: Vec<Op>) -> Result<(), CommitError> {
-        self.write(move |connection| ops.into_iter().try_for_each(|op| apply(connection, op)))
-            .await
+        self.write(move |connection| ops.into_iter().try_for_each(|op| apply(connection, op))).await
     }
 
     async fn purge(&self, now: UnixTime, limit: usize) -> Result<usize, Fault> {
@@ -413,12 +379,7 @@ impl Backend for Sqlite {
 
 fn apply(connection: &Connection, op: Op) -> Result<(), CommitError> {
     let table = op.table;
-    let conflict = |kind| {
-        CommitError::Conflict(Conflict {
-            table: table.name,
-            kind,
-        })
-    };
+    let conflict = |kind| CommitError::Conflict(Conflict { table: table.name, kind });
     let run = |text: &str, parameters: Vec<types::Value>| {
         let run = connection
             .prepare_cached(text)
@@ -444,11 +405,7 @@ fn apply(connection: &Connection, op: Op) -> Result<(), CommitError> {
             run(&sql::remove(table), parameters)?
         }
     };
-    if changed == 1 {
-        Ok(())
-    } else {
-        Err(conflict(ConflictKind::Changed))
-    }
+    if changed == 1 { Ok(()) } else { Err(conflict(ConflictKind::Changed)) }
 }
 
 fn parameters(scope: Scope, row: Row) -> Vec<types::Value> {
@@ -456,8 +413,7 @@ fn parameters(scope: Scope, row: Row) -> Vec<types::Value> {
         scope.to_string().into(),
         row.key.into(),
         number(row.version),
-        row.expires_at
-            .map_or(types::Value::Null, |end| millis(end).into()),
+        row.expires_at.map_or(types::Value::Null, |end| millis(end).into()),
     ];
     parameters.extend(row.indexes.into_iter().map(sql_value));
     parameters.push(row.data.into());
@@ -484,12 +440,7 @@ fn read_row(row: &rusqlite::Row<'_>, table: &Table) -> rusqlite::Result<Row> {
         key: row.get(1)?,
         version: u64::try_from(row.get::<_, i64>(2)?).unwrap_or_default(),
         expires_at: row.get::<_, Option<i64>>(3)?.map(time),
-        indexes: table
-            .indexes
-            .iter()
-            .enumerate()
-            .map(index)
-            .collect::<rusqlite::Result<_>>()?,
+        indexes: table.indexes.iter().enumerate().map(index).collect::<rusqlite::Result<_>>()?,
         data: row.get(table.indexes.len() + 4)?,
     })
 }
@@ -518,9 +469,7 @@ fn applied_migrations(connection: &Connection) -> rusqlite::Result<Vec<(u32, Str
     }
     let mut statement =
         connection.prepare("SELECT version, checksum FROM usso_migration ORDER BY version")?;
-    statement
-        .query_map((), |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect()
+    statement.query_map((), |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
 }
 
 /// Refuses databases of a newer version or with altered migrations; gives those still to run.
@@ -529,9 +478,7 @@ fn missing(
     applied: &[(u32, String)],
 ) -> Result<&'static [Migration], Fault> {
     for (position, (version, checksum)) in applied.iter().enumerate() {
-        let known = migrations
-            .get(position)
-            .filter(|migration| migration.version == *version);
+        let known = migrations.get(position).filter(|migration| migration.version == *version);
         let Some(migration) = known else {
             let detail = format!(
                 "the database has migration {version}, which this version of usso does not know; \
@@ -550,12 +497,7 @@ fn missing(
 }
 
 fn migration_checksum(migration: &Migration) -> String {
-    Digest::of(
-        sql::migration(&sql::SQLITE, migration)
-            .join(";\n")
-            .as_bytes(),
-    )
-    .to_string()
+    Digest::of(sql::migration(&sql::SQLITE, migration).join(";\n").as_bytes()).to_string()
 }
 
 fn run_migration(connection: &Connection, migration: &Migration) -> rusqlite::Result<()> {
@@ -566,15 +508,9 @@ fn run_migration(connection: &Connection, migration: &Migration) -> rusqlite::Re
     for statement in sql::migration(&sql::SQLITE, migration) {
         connection.execute_batch(&statement)?;
     }
-    let row = (
-        migration.version,
-        migration.name,
-        migration_checksum(migration),
-    );
-    connection.execute(
-        "INSERT INTO usso_migration (version, name, checksum) VALUES (?1, ?2, ?3)",
-        row,
-    )?;
+    let row = (migration.version, migration.name, migration_checksum(migration));
+    connection
+        .execute("INSERT INTO usso_migration (version, name, checksum) VALUES (?1, ?2, ?3)", row)?;
     Ok(())
 }
 

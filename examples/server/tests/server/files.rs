@@ -115,10 +115,7 @@ fn a_file_that_is_no_database_is_refused() {
 fn secrets_do_not_lie_in_the_files() {
     let place = Place::with_password();
     let server = place.start();
-    let refresh = server
-        .client()
-        .sign_in("admin@localhost", PASSWORD)
-        .text("refresh_token");
+    let refresh = server.client().sign_in("admin@localhost", PASSWORD).text("refresh_token");
     for name in ["usso.db", "usso.db-wal", "log"] {
         let bytes = fs::read(place.path(name)).unwrap();
         let text = String::from_utf8_lossy(&bytes);
