@@ -27,7 +27,7 @@ use crate::{
     },
     schema::MIGRATIONS,
     session::keys::{self, LoadedKeys},
-    store::Store,
+    store::{Find, Scope, Store},
 };
 
 /// How many tenants are remembered.
@@ -287,6 +287,38 @@ impl Usso {
             }
             tokio::task::yield_now().await;
         }
+    }
+
+    /// Seals what an earlier master key sealed under the present one, for all tenants; returns for
+    /// how many. Afterwards the earlier master key is not needed any more.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault`] if the store or custody failed; what was sealed anew stays so.
+    pub async fn reseal(&self) -> Result<usize, Fault> {
+        let mut resealed = 0;
+        let mut cursor = None;
+        loop {
+            let find = Find::all().after(cursor);
+            let page = self.ports.store.find::<Tenant>(&Scope::Platform, find).await?;
+            for found in page.items {
+                let deps = self.deps(Arc::new(found.record), Origin::default());
+                resealed += usize::from(keys::reseal(&deps).await?);
+            }
+            cursor = page.next;
+            if cursor.is_none() {
+                return Ok(resealed);
+            }
+        }
+    }
+
+    /// Brings everything to where backups look for it. Call it when the process is about to end.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault`] if the store failed; what was acknowledged is durable all the same.
+    pub async fn checkpoint(&self) -> Result<(), Fault> {
+        self.ports.store.checkpoint().await
     }
 
     /// Answers if the store can be read.

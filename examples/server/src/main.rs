@@ -75,6 +75,6 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     tokio::spawn(serve::keep_house(usso.clone()));
     let bounds =
         Bounds { connections: settings.connections, header_timeout: settings.header_timeout };
-    serve::run(listener, usso_axum::router(usso, settings.http), &bounds, stop).await;
-    Ok(())
+    serve::run(listener, usso_axum::router(usso.clone(), settings.http), &bounds, stop).await;
+    usso.checkpoint().await.map_err(Failure::start)
 }

@@ -153,7 +153,7 @@ impl World {
         let usso = Usso::start(settings, ports).await.unwrap();
         let tenant = usso.tenant(TenantId::DEFAULT).await.unwrap().unwrap();
         let deps = usso.deps(tenant, Origin::default());
-        let secret = Some(Secret::new(PASSWORD.to_owned()));
+        let secret = password::Wanted::Always(Secret::new(PASSWORD.to_owned()));
         password::ensure(&deps, ADMIN, secret, &["superadmin"]).await.unwrap();
         let mut http_config = HttpConfig::default();
         http(&mut http_config);

@@ -22,6 +22,11 @@ pub trait Custody: Send + Sync + fmt::Debug {
     /// [`Fault`] of kind [`FaultKind::Custody`].
     fn seal(&self, plain: &[u8], context: &str) -> Result<Vec<u8>, Fault>;
 
+    /// Whether [`Self::seal`] would use another key now than it did for `sealed`.
+    fn is_outdated(&self, _sealed: &[u8]) -> bool {
+        false
+    }
+
     /// Opens what [`Self::seal`] made for the same `context`.
     ///
     /// # Errors
@@ -83,6 +88,10 @@ impl Custody for MasterKey {
         Ok([name.as_slice(), nonce.as_ref().as_slice(), &body].concat())
     }
 
+    fn is_outdated(&self, sealed: &[u8]) -> bool {
+        self.keys.first().is_some_and(|(name, _)| !sealed.starts_with(name))
+    }
+
     fn open(&self, sealed: &[u8], context: &str) -> Result<Secret<Vec<u8>>, Fault> {
         let (name, rest) = sealed.split_at_checked(NAME_LEN).ok_or_else(|| fault("truncated"))?;
         let (nonce, body) = rest.split_at_checked(NONCE_LEN).ok_or_else(|| fault("truncated"))?;
@@ -138,5 +147,6 @@ mod tests {
         let replaced = master(2).also_opening(&Secret::new([1; 32])).unwrap();
         assert_eq!(replaced.open(&sealed, "here").unwrap().expose(), b"key");
         assert!(master(1).open(&replaced.seal(b"key", "here").unwrap(), "here").is_err());
+        assert!(replaced.is_outdated(&sealed) && !master(1).is_outdated(&sealed));
     }
 }

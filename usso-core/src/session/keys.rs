@@ -389,6 +389,42 @@ pub async fn rotate(deps: &Deps, actor: UserId) -> Result<Arc<LoadedKeys>, Stop<
     Ok(rotated)
 }
 
+/// Seals the tenant's keys under the present master key, if an earlier one sealed any of them.
+/// Returns whether it did.
+pub(crate) async fn reseal(deps: &Deps) -> Result<bool, Fault> {
+    loop {
+        let Some(found) = deps.store.get::<KeyRing>(&deps.scope(), RING).await? else {
+            return Ok(false);
+        };
+        let Versioned { record: mut ring, version } = found;
+        let KeyRing { current, next, tag_key, .. } = &mut ring;
+        let mut changed = anew(deps, tag_key, &tag_context(deps))?;
+        for StoredKey { kid, sealed, .. } in [current, next] {
+            changed |= anew(deps, sealed, &key_context(deps, kid))?;
+        }
+        if !changed {
+            return Ok(false);
+        }
+        match deps.store.commit(Batch::new().replace(&deps.scope(), &ring, version)).await {
+            Ok(()) => return Ok(true),
+            // The keys were rotated in between: look again.
+            Err(CommitError::Conflict(_)) => {}
+            Err(CommitError::Fault(fault)) => return Err(fault),
+        }
+    }
+}
+
+/// Seals one value anew if it is outdated; says whether it was.
+fn anew(deps: &Deps, stored: &mut String, context: &str) -> Result<bool, Fault> {
+    let sealed = decode(stored)?;
+    if !deps.custody.is_outdated(&sealed) {
+        return Ok(false);
+    }
+    let plain = deps.custody.open(&sealed, context)?;
+    *stored = URL_SAFE_NO_PAD.encode(deps.custody.seal(plain.expose(), context)?);
+    Ok(true)
+}
+
 async fn advance(
     deps: &Deps,
     keys: &LoadedKeys,

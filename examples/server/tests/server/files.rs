@@ -74,6 +74,21 @@ fn a_master_key_can_be_replaced() {
     place.set("USSO_MASTER_KEY", &"ab".repeat(32));
     place.set("USSO_MASTER_KEY_PREVIOUS", first.trim());
     place.start().admin_token();
+    place.unset("USSO_MASTER_KEY_PREVIOUS");
+    place.start().admin_token();
+}
+
+#[test]
+fn after_a_stop_the_main_file_alone_is_a_backup() {
+    let place = used();
+    let mut server = place.start();
+    server.admin_token();
+    server.terminate();
+    assert!(server.wait().success());
+    for ending in ["-wal", "-shm"] {
+        drop(fs::remove_file(place.path(&format!("usso.db{ending}"))));
+    }
+    place.start().admin_token();
 }
 
 #[test]

@@ -15,13 +15,14 @@ use async_trait::async_trait;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, params_from_iter, types};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
+mod migrate;
+
 use super::{
     Backend, Bump, Change, CommitError, Conflict, ConflictKind, Count, Find, Migration, Op, Row,
     Scope, Table, Value, sql,
 };
 use crate::kernel::{
     refusal::{Fault, FaultKind},
-    secret::Digest,
     time::UnixTime,
 };
 
@@ -68,7 +69,7 @@ pub struct Sqlite(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     path: PathBuf,
-    jobs: mpsc::Sender<Job>,
+    jobs: mpsc::Sender<Message>,
     idle: Mutex<Vec<Connection>>,
     reading: Semaphore,
     tables: OnceLock<Vec<&'static str>>,
@@ -81,6 +82,13 @@ struct Inner {
 /// is committed.
 type Job = Box<dyn FnOnce(Result<&Connection, Fault>) -> Settle + Send>;
 type Settle = Box<dyn FnOnce(Result<(), Fault>) + Send>;
+
+/// What the writer is asked for.
+enum Message {
+    Change(Job),
+    /// Bring the log into the main file.
+    Checkpoint(oneshot::Sender<Result<(), Fault>>),
+}
 
 impl Sqlite {
     /// Opens a database file, or creates it readable by its owner only.
@@ -127,7 +135,7 @@ impl Sqlite {
                 drop(reply.send(group.map_err(CommitError::Fault).and(result)));
             })
         });
-        self.0.jobs.send(job).await.map_err(|_| stopped())?;
+        self.0.jobs.send(Message::Change(job)).await.map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?
     }
 
@@ -191,16 +199,26 @@ fn reader(path: &Path) -> rusqlite::Result<Connection> {
 }
 
 /// Runs until the last handle to the store is gone.
-fn write_loop(connection: &Connection, mut queue: mpsc::Receiver<Job>) {
+fn write_loop(connection: &Connection, mut queue: mpsc::Receiver<Message>) {
     while let Some(first) = queue.blocking_recv() {
-        let mut group = vec![first];
-        while group.len() < GROUP_MAX
-            && let Ok(job) = queue.try_recv()
-        {
+        let mut next = Some(first);
+        let mut group = Vec::new();
+        while let Some(Message::Change(job)) = next {
             group.push(job);
+            next = if group.len() < GROUP_MAX { queue.try_recv().ok() } else { None };
         }
-        run_group(connection, group);
+        if !group.is_empty() {
+            run_group(connection, group);
+        }
+        if let Some(Message::Checkpoint(reply)) = next {
+            drop(reply.send(checkpoint(connection)));
+        }
     }
+}
+
+fn checkpoint(connection: &Connection) -> Result<(), Fault> {
+    let run = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(()));
+    run.map_err(|error| fault(&error))
 }
 
 fn run_group(connection: &Connection, group: Vec<Job>) {
@@ -353,20 +371,26 @@ impl Backend for Sqlite {
             .map(|table| table.name)
             .collect();
         self.0.tables.get_or_init(|| tables);
-        let applied = self.read(applied_migrations).await?;
-        if missing(migrations, &applied)?.is_empty() {
+        let applied = self.read(migrate::applied).await?;
+        if migrate::missing(migrations, &applied)?.is_empty() {
             return Ok(());
         }
         self.write(move |connection| {
             // Another process may have migrated since: what is still missing is decided here.
-            let applied = applied_migrations(connection).map_err(|error| fault(&error))?;
-            for migration in missing(migrations, &applied)? {
-                run_migration(connection, migration).map_err(|error| fault(&error))?;
+            let applied = migrate::applied(connection).map_err(|error| fault(&error))?;
+            for migration in migrate::missing(migrations, &applied)? {
+                migrate::run(connection, migration).map_err(|error| fault(&error))?;
             }
             Ok(())
         })
         .await
         .map_err(CommitError::into_fault)
+    }
+
+    async fn checkpoint(&self) -> Result<(), Fault> {
+        let (reply, answer) = oneshot::channel();
+        self.0.jobs.send(Message::Checkpoint(reply)).await.map_err(|_| stopped())?;
+        answer.await.map_err(|_| stopped())?
     }
 
     async fn ping(&self) -> Result<(), Fault> {
@@ -455,63 +479,6 @@ fn time(millis: i64) -> UnixTime {
 
 fn number(version: u64) -> types::Value {
     types::Value::Integer(i64::try_from(version).unwrap_or(i64::MAX))
-}
-
-/// Version and checksum of each applied migration; none for a new database.
-fn applied_migrations(connection: &Connection) -> rusqlite::Result<Vec<(u32, String)>> {
-    let known: bool = connection.query_row(
-        "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'usso_migration'",
-        (),
-        |row| row.get(0),
-    )?;
-    if !known {
-        return Ok(Vec::new());
-    }
-    let mut statement =
-        connection.prepare("SELECT version, checksum FROM usso_migration ORDER BY version")?;
-    statement.query_map((), |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
-}
-
-/// Refuses databases of a newer version or with altered migrations; gives those still to run.
-fn missing(
-    migrations: &'static [Migration],
-    applied: &[(u32, String)],
-) -> Result<&'static [Migration], Fault> {
-    for (position, (version, checksum)) in applied.iter().enumerate() {
-        let known = migrations.get(position).filter(|migration| migration.version == *version);
-        let Some(migration) = known else {
-            let detail = format!(
-                "the database has migration {version}, which this version of usso does not know; \
-                 run the version that wrote it, or a newer one"
-            );
-            return Err(Fault::new(FaultKind::Schema, detail));
-        };
-        if *checksum != migration_checksum(migration) {
-            let detail = format!(
-                "migration {version} in the database is not the one of this version of usso"
-            );
-            return Err(Fault::new(FaultKind::Schema, detail));
-        }
-    }
-    Ok(migrations.get(applied.len()..).unwrap_or_default())
-}
-
-fn migration_checksum(migration: &Migration) -> String {
-    Digest::of(sql::migration(&sql::SQLITE, migration).join(";\n").as_bytes()).to_string()
-}
-
-fn run_migration(connection: &Connection, migration: &Migration) -> rusqlite::Result<()> {
-    connection.execute_batch(
-        "CREATE TABLE IF NOT EXISTS usso_migration \
-         (version INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL) STRICT",
-    )?;
-    for statement in sql::migration(&sql::SQLITE, migration) {
-        connection.execute_batch(&statement)?;
-    }
-    let row = (migration.version, migration.name, migration_checksum(migration));
-    connection
-        .execute("INSERT INTO usso_migration (version, name, checksum) VALUES (?1, ?2, ?3)", row)?;
-    Ok(())
 }
 
 fn stopped() -> Fault {
