@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
-use crate::process::{PASSWORD, Place};
+use crate::process::{ADMIN, PASSWORD, Place};
 
 fn mode(place: &Place, name: &str) -> u32 {
     fs::metadata(place.path(name)).unwrap().permissions().mode() & 0o777
@@ -80,15 +80,16 @@ fn a_master_key_can_be_replaced() {
 
 #[test]
 fn after_a_stop_the_main_file_alone_is_a_backup() {
-    let place = used();
+    let place = Place::with_password();
     let mut server = place.start();
-    server.admin_token();
+    let session = server.client().sign_in(ADMIN, PASSWORD).text("refresh_token");
     server.terminate();
     assert!(server.wait().success());
-    for ending in ["-wal", "-shm"] {
-        drop(fs::remove_file(place.path(&format!("usso.db{ending}"))));
+    let backup = Place::with_password();
+    for name in ["usso.db", "usso.db.key"] {
+        fs::copy(place.path(name), backup.path(name)).unwrap();
     }
-    place.start().admin_token();
+    assert_eq!(backup.start().client().refresh(&session).status, 200);
 }
 
 #[test]
