@@ -18,10 +18,7 @@ pub(crate) const PASSWORD: &str = "correct horse battery staple";
 pub(crate) fn binary() -> PathBuf {
     let here = std::env::current_exe().unwrap();
     let path = here.with_file_name("usso-server");
-    assert!(
-        path.exists(),
-        "build it first: cargo build --release -p usso-server"
-    );
+    assert!(path.exists(), "build it first: cargo build --release -p usso-server");
     path
 }
 
@@ -37,11 +34,7 @@ impl Server {
     /// Starts it; `password` is what the operator sets for the administrator, if anything.
     pub(crate) async fn start(directory: &std::path::Path, password: Option<&str>) -> Self {
         // A port that was free a moment ago.
-        let port = std::net::TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let address = format!("127.0.0.1:{port}");
         let started = Instant::now();
         let process = Command::new(binary())
@@ -57,16 +50,9 @@ impl Server {
             if let Ok(mut connection) = Connection::open(&address).await
                 && connection.send("GET", "/ready", "").await.0 == 200
             {
-                return Self {
-                    address,
-                    process,
-                    ready_after: started.elapsed(),
-                };
+                return Self { address, process, ready_after: started.elapsed() };
             }
-            assert!(
-                started.elapsed() < Duration::from_secs(30),
-                "the server does not start"
-            );
+            assert!(started.elapsed() < Duration::from_secs(30), "the server does not start");
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
@@ -75,14 +61,8 @@ impl Server {
     pub(crate) fn memory(&self, name: &str) -> f64 {
         let status =
             std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix(name))
-            .unwrap();
-        let kib: f64 = line
-            .trim_matches(|c: char| !c.is_ascii_digit())
-            .parse()
-            .unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        let kib: f64 = line.trim_matches(|c: char| !c.is_ascii_digit()).parse().unwrap();
         kib / 1024.0
     }
 }
@@ -104,10 +84,7 @@ impl Connection {
     pub(crate) async fn open(address: &str) -> std::io::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        Ok(Self {
-            stream,
-            buffer: Vec::with_capacity(4096),
-        })
+        Ok(Self { stream, buffer: Vec::with_capacity(4096) })
     }
 
     /// Sends a request and gives status and body.

@@ -30,18 +30,11 @@ pub(crate) async fn run() {
     let mut ours = Vec::new();
     let bench = Bench::start().await;
     for _ in 0..3 {
-        raw.push(
-            tokio::task::spawn_blocking(move || raw_rate(threads))
-                .await
-                .unwrap(),
-        );
+        raw.push(tokio::task::spawn_blocking(move || raw_rate(threads)).await.unwrap());
         ours.push(bench.rate(threads).await);
     }
     let best = |rates: &[f64]| rates.iter().copied().fold(0.0, f64::max);
-    println!(
-        "  raw Argon2id, memory kept             {:>10.1}/s",
-        best(&raw)
-    );
+    println!("  raw Argon2id, memory kept             {:>10.1}/s", best(&raw));
     println!(
         "  sign-ins                              {:>10.1}/s   {:.2} x",
         best(&ours),
@@ -57,13 +50,9 @@ fn raw_rate(threads: usize) -> f64 {
     let workers: Vec<_> = (0..threads)
         .map(|_| {
             let done = Arc::clone(&done);
-            let params = Params::new(
-                config.memory_kib,
-                config.iterations,
-                config.parallelism,
-                Some(32),
-            )
-            .unwrap();
+            let params =
+                Params::new(config.memory_kib, config.iterations, config.parallelism, Some(32))
+                    .unwrap();
             std::thread::spawn(move || {
                 let mut memory = vec![Block::new(); params.block_count()];
                 let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
@@ -82,9 +71,7 @@ fn raw_rate(threads: usize) -> f64 {
             })
         })
         .collect();
-    workers
-        .into_iter()
-        .for_each(|worker| worker.join().unwrap());
+    workers.into_iter().for_each(|worker| worker.join().unwrap());
     done.load(Ordering::Relaxed) as f64 / started.elapsed().as_secs_f64()
 }
 
@@ -100,18 +87,11 @@ impl Bench {
             Sqlite::open(directory.path().join("bench.db"), &SqliteOptions::default()).unwrap();
         let custody = MasterKey::new(&Secret::new([7; 32])).unwrap();
         let config = Config::new("https://sso.example.com");
-        let usso = Usso::start(config, Ports::new(Store::new(sqlite), custody))
-            .await
-            .unwrap();
-        let bench = Self {
-            usso,
-            _directory: directory,
-        };
+        let usso = Usso::start(config, Ports::new(Store::new(sqlite), custody)).await.unwrap();
+        let bench = Self { usso, _directory: directory };
         let deps = bench.deps().await;
         let secret = Secret::new(PASSWORD.to_owned());
-        password::register(&deps, "user@example.com", secret, String::new())
-            .await
-            .unwrap();
+        password::register(&deps, "user@example.com", secret, String::new()).await.unwrap();
         bench
     }
 
@@ -130,9 +110,7 @@ impl Bench {
                 let mut done = 0u64;
                 while started.elapsed() < FOR {
                     let secret = Secret::new(PASSWORD.to_owned());
-                    password::sign_in(&deps, "user@example.com", secret)
-                        .await
-                        .unwrap();
+                    password::sign_in(&deps, "user@example.com", secret).await.unwrap();
                     done += 1;
                 }
                 done

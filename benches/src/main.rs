@@ -35,19 +35,13 @@ fn per_call(mut work: impl FnMut()) -> (Duration, Duration) {
         })
         .collect();
     batches.sort();
-    (
-        *batches.get(BATCHES / 2).unwrap(),
-        *batches.first().unwrap(),
-    )
+    (*batches.get(BATCHES / 2).unwrap(), *batches.first().unwrap())
 }
 
 /// Prints a line of a table: what, median, best, and the ratio of the best to a limit's best.
 fn line(what: &str, (median, best): (Duration, Duration), limit: Duration) {
     let ratio = best.as_secs_f64() / limit.as_secs_f64();
-    println!(
-        "  {what:<44} {:>10.2?} {:>10.2?} {ratio:>8.2} x",
-        median, best
-    );
+    println!("  {what:<44} {:>10.2?} {:>10.2?} {ratio:>8.2} x", median, best);
 }
 
 #[tokio::main]

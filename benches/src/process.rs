@@ -10,9 +10,7 @@ pub(crate) async fn run() {
     let size = std::fs::metadata(binary()).unwrap().len() as f64 / 1_000_000.0;
     println!("  stripped binary                       {size:>10.1} MB");
     let directory = tempfile::tempdir().unwrap();
-    let first = Server::start(directory.path(), Some(PASSWORD))
-        .await
-        .ready_after;
+    let first = Server::start(directory.path(), Some(PASSWORD)).await.ready_after;
     println!("  ready on a new database               {first:>10.1?}");
     let mut best = first;
     for _ in 0..5 {
@@ -20,10 +18,7 @@ pub(crate) async fn run() {
     }
     println!("  ready on an existing database         {best:>10.1?}   best of 5");
     let server = Server::start(directory.path(), None).await;
-    println!(
-        "  memory at rest                        {:>10.1} MiB",
-        server.memory("VmRSS:")
-    );
+    println!("  memory at rest                        {:>10.1} MiB", server.memory("VmRSS:"));
     storm(&server.address).await;
     println!(
         "  memory after 200 sign-ins at once     {:>10.1} MiB   peak {:.1}",
@@ -41,10 +36,7 @@ async fn storm(address: &str) {
             let mut connection = Connection::open(&address).await.unwrap();
             let body =
                 r#"{"identifier":"admin@localhost","secret":"correct horse battery staple"}"#;
-            connection
-                .send("POST", "/api/sso/v1/auth/login", body)
-                .await
-                .0
+            connection.send("POST", "/api/sso/v1/auth/login", body).await.0
         });
     }
     let answers = clients.join_all().await;

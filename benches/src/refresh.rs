@@ -18,10 +18,7 @@ pub(crate) async fn run() {
         "\nrefresh over HTTP, {SESSIONS} sessions, SQLite, durable          (budget: at least 5,000/s)"
     );
     let directory = tempfile::tempdir().unwrap();
-    println!(
-        "  disk alone: appends synced one by one {:>10.0}/s",
-        syncs(directory.path())
-    );
+    println!("  disk alone: appends synced one by one {:>10.0}/s", syncs(directory.path()));
     let server = Server::start(directory.path(), Some(PASSWORD)).await;
     let mut clients = tokio::task::JoinSet::new();
     let mut sessions = Vec::new();
@@ -41,19 +38,13 @@ pub(crate) async fn run() {
         "  refreshes                             {:>10.0}/s",
         latencies.len() as f64 / elapsed
     );
-    println!(
-        "  latency p50 / p99                     {:>10.2?} / {:.2?}",
-        at(50),
-        at(99)
-    );
+    println!("  latency p50 / p99                     {:>10.2?} / {:.2?}", at(50), at(99));
 }
 
 async fn sign_in(address: &str) -> (Connection, String) {
     let mut connection = Connection::open(address).await.unwrap();
     let body = r#"{"identifier":"admin@localhost","secret":"correct horse battery staple"}"#;
-    let (status, answer) = connection
-        .send("POST", "/api/sso/v1/auth/login", body)
-        .await;
+    let (status, answer) = connection.send("POST", "/api/sso/v1/auth/login", body).await;
     assert_eq!(status, 200, "{answer}");
     (connection, token(&answer))
 }
@@ -73,9 +64,7 @@ async fn refresh_for(
     while started.elapsed() < FOR {
         let sent = Instant::now();
         let body = format!(r#"{{"refresh_token":"{current}"}}"#);
-        let (status, answer) = connection
-            .send("POST", "/api/sso/v1/auth/refresh", &body)
-            .await;
+        let (status, answer) = connection.send("POST", "/api/sso/v1/auth/refresh", &body).await;
         assert_eq!(status, 200, "{answer}");
         latencies.push(sent.elapsed());
         current = token(&answer);

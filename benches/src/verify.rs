@@ -47,11 +47,7 @@ fn table(algorithm: Algorithm, minted: &Minted) {
     let raw = raw(algorithm, minted);
     let fastest = raw.iter().map(|(_, times)| times.1).min().unwrap();
     for (what, times) in raw {
-        line(
-            &format!("{} raw {what}", algorithm.as_str()),
-            times,
-            fastest,
-        );
+        line(&format!("{} raw {what}", algorithm.as_str()), times, fastest);
     }
     let jwks: Jwks = serde_json::from_str(&minted.jwks).unwrap();
     let issuer =
@@ -60,16 +56,8 @@ fn table(algorithm: Algorithm, minted: &Minted) {
     let ours = per_call(|| {
         black_box(verifier.verify(black_box(&minted.token)).unwrap());
     });
-    line(
-        &format!("{} usso-verify", algorithm.as_str()),
-        ours,
-        fastest,
-    );
-    line(
-        &format!("{} jsonwebtoken aws_lc_rs", algorithm.as_str()),
-        jsonwebtoken(minted),
-        fastest,
-    );
+    line(&format!("{} usso-verify", algorithm.as_str()), ours, fastest);
+    line(&format!("{} jsonwebtoken aws_lc_rs", algorithm.as_str()), jsonwebtoken(minted), fastest);
 }
 
 fn jsonwebtoken(minted: &Minted) -> (Duration, Duration) {
@@ -92,10 +80,7 @@ fn raw(algorithm: Algorithm, minted: &Minted) -> Vec<(&'static str, (Duration, D
     let header = jsonwebtoken::decode_header(&minted.token).unwrap();
     let set: serde_json::Value = serde_json::from_str(&minted.jwks).unwrap();
     let keys = set["keys"].as_array().unwrap();
-    let jwk = keys
-        .iter()
-        .find(|key| key["kid"] == header.kid.as_deref().unwrap())
-        .unwrap();
+    let jwk = keys.iter().find(|key| key["kid"] == header.kid.as_deref().unwrap()).unwrap();
     let part = |name: &str| URL_SAFE_NO_PAD.decode(jwk[name].as_str().unwrap()).unwrap();
     let aws = |algorithm: &'static dyn VerificationAlgorithm, public: &[u8]| {
         let key = ParsedPublicKey::new(algorithm, public).unwrap();
@@ -113,19 +98,12 @@ fn raw(algorithm: Algorithm, minted: &Minted) -> Vec<(&'static str, (Duration, D
             vec![aws(&ED25519, &public), ("ed25519-dalek strict", strict)]
         }
         Algorithm::Es256 => {
-            vec![aws(
-                &ECDSA_P256_SHA256_FIXED,
-                &[vec![4], part("x"), part("y")].concat(),
-            )]
+            vec![aws(&ECDSA_P256_SHA256_FIXED, &[vec![4], part("x"), part("y")].concat())]
         }
         _ => {
-            let components = aws_lc_rs::signature::RsaPublicKeyComponents {
-                n: part("n"),
-                e: part("e"),
-            };
-            let key = components
-                .to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256)
-                .unwrap();
+            let components =
+                aws_lc_rs::signature::RsaPublicKeyComponents { n: part("n"), e: part("e") };
+            let key = components.to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256).unwrap();
             let times = per_call(|| key.verify_sig(message.as_bytes(), &signature).unwrap());
             vec![("aws-lc-rs, parsed key", times)]
         }
@@ -135,9 +113,7 @@ fn raw(algorithm: Algorithm, minted: &Minted) -> Vec<(&'static str, (Duration, D
 async fn start() -> Usso {
     let custody = MasterKey::new(&Secret::new([7; 32])).unwrap();
     let ports = Ports::new(Store::new(Memory::new()), custody);
-    Usso::start(Config::new("https://sso.example.com"), ports)
-        .await
-        .unwrap()
+    Usso::start(Config::new("https://sso.example.com"), ports).await.unwrap()
 }
 
 /// A token as the engine mints it, for a tenant with this algorithm.
@@ -147,23 +123,12 @@ async fn mint(usso: &Usso, algorithm: Algorithm) -> Minted {
     let mut settings = Settings::default();
     settings.signing_algorithm = algorithm;
     let slug = algorithm.as_str().to_lowercase();
-    let new = NewTenant {
-        slug,
-        settings,
-        ..NewTenant::default()
-    };
-    let tenant = tenant::create(&platform, new, UserId::from_bytes([0; 16]))
-        .await
-        .unwrap();
+    let new = NewTenant { slug, settings, ..NewTenant::default() };
+    let tenant = tenant::create(&platform, new, UserId::from_bytes([0; 16])).await.unwrap();
     let deps = usso.deps(Arc::new(tenant), Origin::default());
     let secret = Secret::new("correct horse battery staple".to_owned());
-    let (_, tokens) = password::register(&deps, "user@example.com", secret, String::new())
-        .await
-        .unwrap();
+    let (_, tokens) =
+        password::register(&deps, "user@example.com", secret, String::new()).await.unwrap();
     let jwks = keys::load(&deps).await.unwrap().jwks().json.to_string();
-    Minted {
-        token: tokens.access_token,
-        issuer: deps.issuer(),
-        jwks,
-    }
+    Minted { token: tokens.access_token, issuer: deps.issuer(), jwks }
 }

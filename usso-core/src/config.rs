@@ -80,14 +80,9 @@ impl Config {
     /// Checks every field but those of hashing, which the hasher checks.
     pub(crate) fn check(&self) -> Result<(), String> {
         check_issuer(&self.issuer).map_err(|why| format!("issuer is {:?}; {why}", self.issuer))?;
-        let days = [
-            ("audit_retention", self.audit_retention),
-            ("key_rotation", self.key_rotation),
-        ];
+        let days = [("audit_retention", self.audit_retention), ("key_rotation", self.key_rotation)];
         if let Some((name, _)) = days.into_iter().find(|(_, duration)| *duration < DAY) {
-            return Err(format!(
-                "{name} is less than a day; it must be at least one"
-            ));
+            return Err(format!("{name} is less than a day; it must be at least one"));
         }
         let limits = [
             ("limits.account_and_source", self.limits.account_and_source),

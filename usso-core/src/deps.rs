@@ -73,11 +73,7 @@ impl Deps {
     #[must_use]
     pub fn audience(&self) -> Vec<String> {
         let configured = &self.tenant.settings.audience;
-        if configured.is_empty() {
-            vec![self.issuer()]
-        } else {
-            configured.clone()
-        }
+        if configured.is_empty() { vec![self.issuer()] } else { configured.clone() }
     }
 
     /// Begins an audit entry; it counts once it is committed with the change it records.

@@ -27,7 +27,7 @@ use crate::{
     },
     schema::MIGRATIONS,
     session::keys::{self, LoadedKeys},
-    store::Store,
+    store::{Find, Scope, Store},
 };
 
 /// How many tenants are remembered.
@@ -101,25 +101,12 @@ pub(crate) struct Caches {
 
 impl Caches {
     fn new() -> Self {
-        let of = |fresh| {
-            Cache::builder()
-                .max_capacity(TENANTS_CACHED)
-                .time_to_live(fresh)
-        };
+        let of = |fresh| Cache::builder().max_capacity(TENANTS_CACHED).time_to_live(fresh);
         Self {
             tenants: of(TENANT_FRESH).build(),
-            slugs: Cache::builder()
-                .max_capacity(TENANTS_CACHED)
-                .time_to_live(TENANT_FRESH)
-                .build(),
-            hosts: Cache::builder()
-                .max_capacity(TENANTS_CACHED)
-                .time_to_live(TENANT_FRESH)
-                .build(),
-            keys: Cache::builder()
-                .max_capacity(TENANTS_CACHED)
-                .time_to_live(KEYS_FRESH)
-                .build(),
+            slugs: Cache::builder().max_capacity(TENANTS_CACHED).time_to_live(TENANT_FRESH).build(),
+            hosts: Cache::builder().max_capacity(TENANTS_CACHED).time_to_live(TENANT_FRESH).build(),
+            keys: Cache::builder().max_capacity(TENANTS_CACHED).time_to_live(KEYS_FRESH).build(),
             events: AtomicU16::new(0),
         }
     }
@@ -176,16 +163,11 @@ impl Usso {
         config.check().map_err(StartError::Config)?;
         let hasher = Hasher::new(&config.hashing).map_err(StartError::Config)?;
         ports.store.migrate(MIGRATIONS).await?;
-        let usso = Self {
-            config: Arc::new(config),
-            ports,
-            hasher,
-            caches: Arc::new(Caches::new()),
-        };
+        let usso =
+            Self { config: Arc::new(config), ports, hasher, caches: Arc::new(Caches::new()) };
         let now = usso.ports.clock.now();
-        let tenant = tenant::ensure_default(&usso.ports.store, now)
-            .await
-            .map_err(|stop| match stop {
+        let tenant =
+            tenant::ensure_default(&usso.ports.store, now).await.map_err(|stop| match stop {
                 Stop::Fault(fault) => StartError::Fault(fault),
                 Stop::Refused(refused) => {
                     StartError::Config(format!("the default tenant: {refused:?}"))
@@ -271,9 +253,7 @@ impl Usso {
         if let Some(known) = self.caches.slugs.get(name) {
             return Ok(known);
         }
-        let found = tenant::find_slug(&self.ports.store, name)
-            .await?
-            .map(|tenant| tenant.id);
+        let found = tenant::find_slug(&self.ports.store, name).await?.map(|tenant| tenant.id);
         self.caches.slugs.insert(name.to_owned(), found);
         Ok(found)
     }
@@ -300,17 +280,45 @@ impl Usso {
     pub async fn purge(&self) -> Result<usize, Fault> {
         let mut purged = 0;
         loop {
-            let went = self
-                .ports
-                .store
-                .purge(self.ports.clock.now(), PURGE_AT_ONCE)
-                .await?;
+            let went = self.ports.store.purge(self.ports.clock.now(), PURGE_AT_ONCE).await?;
             purged += went;
             if went < PURGE_AT_ONCE {
                 return Ok(purged);
             }
             tokio::task::yield_now().await;
         }
+    }
+
+    /// Seals what an earlier master key sealed under the present one, for all tenants; returns for
+    /// how many. Afterwards the earlier master key is not needed any more.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault`] if the store or custody failed; what was sealed anew stays so.
+    pub async fn reseal(&self) -> Result<usize, Fault> {
+        let mut resealed = 0;
+        let mut cursor = None;
+        loop {
+            let find = Find::all().after(cursor);
+            let page = self.ports.store.find::<Tenant>(&Scope::Platform, find).await?;
+            for found in page.items {
+                let deps = self.deps(Arc::new(found.record), Origin::default());
+                resealed += usize::from(keys::reseal(&deps).await?);
+            }
+            cursor = page.next;
+            if cursor.is_none() {
+                return Ok(resealed);
+            }
+        }
+    }
+
+    /// Brings everything to where backups look for it. Call it when the process is about to end.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault`] if the store failed; what was acknowledged is durable all the same.
+    pub async fn checkpoint(&self) -> Result<(), Fault> {
+        self.ports.store.checkpoint().await
     }
 
     /// Answers if the store can be read.

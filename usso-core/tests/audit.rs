@@ -37,26 +37,20 @@ async fn everything(world: &World) {
     keys::rotate(&deps, user.id).await.unwrap();
     let second = world.refresh(&first).await.unwrap();
     let caller = world.caller(&second).await.unwrap();
-    password::change(&deps, &caller, secret(PASSWORD), secret(OTHER))
-        .await
-        .unwrap();
+    password::change(&deps, &caller, secret(PASSWORD), secret(OTHER)).await.unwrap();
     let reset = password::ensure(&deps, "alice", Some(secret(PASSWORD)), &[]);
     reset.await.unwrap();
     while code(&sign_in(&deps, "alice", OTHER).await) != "password.limited" {}
     let elsewhere = world.deps_from("192.0.2.2").await;
     let third = sign_in(&elsewhere, "alice", PASSWORD).await.unwrap();
-    session::end(&deps, user.id, third.session, user.id)
-        .await
-        .unwrap();
+    session::end(&deps, user.id, third.session, user.id).await.unwrap();
     let fourth = sign_in(&elsewhere, "alice", PASSWORD).await.unwrap();
     let fifth = world.refresh(&fourth).await.unwrap();
     world.refresh(&fifth).await.unwrap();
     world.advance(MOMENT);
     world.refresh(&fourth).await.unwrap_err();
     session::end_all(&deps, user.id, actor()).await.unwrap();
-    user::update(&deps, user.id, Update::default(), actor())
-        .await
-        .unwrap();
+    user::update(&deps, user.id, Update::default(), actor()).await.unwrap();
     user::delete(&deps, user.id, actor()).await.unwrap();
     world.tenant("other", Settings::default()).await;
     world.set(json!({})).await;
@@ -84,19 +78,11 @@ async fn an_entry_says_who_did_what_to_whom_and_from_where() {
     let (user, tokens) = register(&deps, "alice", PASSWORD).await.unwrap();
     world.advance(MOMENT);
     let now = deps.clock.now();
-    session::end(&deps, user.id, tokens.session, actor())
-        .await
-        .unwrap();
+    session::end(&deps, user.id, tokens.session, actor()).await.unwrap();
     let entry = events(&deps).await.remove(0);
     assert_eq!((entry.kind, entry.at), (EventType::SessionEnded, now));
-    assert_eq!(
-        (entry.actor, entry.subject),
-        (actor().to_string(), user.id.to_string())
-    );
-    assert_eq!(
-        (entry.session, entry.origin),
-        (Some(tokens.session), deps.origin)
-    );
+    assert_eq!((entry.actor, entry.subject), (actor().to_string(), user.id.to_string()));
+    assert_eq!((entry.session, entry.origin), (Some(tokens.session), deps.origin));
 }
 
 #[tokio::test]
@@ -118,12 +104,8 @@ async fn a_limit_is_written_down_once_in_its_window() {
     for _ in 0..30 {
         sign_in(&deps, "alice", OTHER).await.unwrap_err();
     }
-    let limited = |kinds: Vec<&str>| {
-        kinds
-            .iter()
-            .filter(|kind| **kind == "password.limited")
-            .count()
-    };
+    let limited =
+        |kinds: Vec<&str>| kinds.iter().filter(|kind| **kind == "password.limited").count();
     assert_eq!(limited(kinds(&deps).await), 1);
     world.advance(Duration::from_secs(300));
     for _ in 0..30 {
@@ -142,10 +124,7 @@ async fn a_session_that_makes_room_for_another_is_written_down() {
     }
     let deps = world.deps().await;
     let entries = events(&deps).await;
-    let ended = entries
-        .iter()
-        .find(|entry| entry.kind == EventType::SessionEnded)
-        .unwrap();
+    let ended = entries.iter().find(|entry| entry.kind == EventType::SessionEnded).unwrap();
     assert_eq!(ended.session, Some(oldest.session));
     assert_eq!(ended.detail["reason"], "limit");
 }
@@ -154,10 +133,7 @@ const OPERATIONS: usize = 11;
 
 /// Operations of which each writes an entry.
 async fn operate(deps: &Deps, number: usize, (user, tokens): &(User, Tokens)) -> &'static str {
-    let new = NewTenant {
-        slug: "other".to_owned(),
-        ..NewTenant::default()
-    };
+    let new = NewTenant { slug: "other".to_owned(), ..NewTenant::default() };
     let changes = tenant::Update::default();
     match number {
         0 => code(&register(deps, "bob", PASSWORD).await),
@@ -202,10 +178,7 @@ async fn ask(deps: &Deps, query: audit::Query) -> Vec<Event> {
 }
 
 fn all() -> audit::Query {
-    audit::Query {
-        limit: 200,
-        ..audit::Query::default()
-    }
+    audit::Query { limit: 200, ..audit::Query::default() }
 }
 
 async fn count_by(deps: &Deps, actor: Option<UserId>, kind: Option<EventType>) -> usize {
@@ -255,12 +228,8 @@ async fn entries_come_newest_first_in_pages_that_miss_and_repeat_none() {
         let deps = world.deps().await;
         let (mut seen, mut cursor) = (Vec::new(), None);
         loop {
-            let query = audit::Query {
-                kind: Some(EventType::UserCreated),
-                cursor,
-                limit: 2,
-                ..all()
-            };
+            let query =
+                audit::Query { kind: Some(EventType::UserCreated), cursor, limit: 2, ..all() };
             let page = audit::query(&deps, query).await.unwrap();
             assert!(page.items.len() <= 2);
             seen.extend(created(&page.items, start));

@@ -110,10 +110,7 @@ async fn a_failed_sign_in_stays_counted_whatever_fails() {
                 answered += 1;
             }
             let expected = if answer == "ok" { 9..=9 } else { 9..=10 };
-            assert!(
-                expected.contains(&answered),
-                "{answered} more after {answer}"
-            );
+            assert!(expected.contains(&answered), "{answered} more after {answer}");
         },
     )
     .await;
@@ -241,10 +238,7 @@ async fn a_rotation_leaves_a_ring_that_signs_and_verifies() {
                 let tokens = world.sign_in("alice").await.unwrap();
                 assert_eq!(code(&restarted.caller(&tokens).await), "ok");
             }
-            assert_eq!(
-                code(&keys::rotate(&world.deps().await, actor()).await),
-                "ok"
-            );
+            assert_eq!(code(&keys::rotate(&world.deps().await, actor()).await), "ok");
         },
     )
     .await;

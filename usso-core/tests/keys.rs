@@ -49,9 +49,7 @@ async fn jwks(deps: &Deps) -> Json {
 
 fn kids(jwks: &Json) -> Vec<&str> {
     let keys = jwks["keys"].as_array().unwrap();
-    keys.iter()
-        .map(|key| key["kid"].as_str().unwrap())
-        .collect()
+    keys.iter().map(|key| key["kid"].as_str().unwrap()).collect()
 }
 
 fn header(token: &str) -> Json {
@@ -75,9 +73,7 @@ fn read_with_jsonwebtoken(deps: &Deps, jwks: &Json, token: &str) -> Json {
     expected.set_issuer(&[deps.issuer()]);
     expected.set_audience(&deps.audience());
     expected.validate_exp = false; // it would look at the clock of the machine
-    jsonwebtoken::decode::<Json>(token, &key, &expected)
-        .unwrap()
-        .claims
+    jsonwebtoken::decode::<Json>(token, &key, &expected).unwrap().claims
 }
 
 /// What `jwt-simple` reads out of a token with nothing but the served key set.
@@ -239,10 +235,7 @@ async fn a_due_rotation_happens_by_itself() {
     let deps = due.deps().await;
     assert_eq!(keys::load(&deps).await.unwrap().ring().retired.len(), 1);
     let event = &events(&deps).await[0];
-    assert_eq!(
-        (event.kind.as_str(), &*event.actor),
-        ("keys.rotated", "usso")
-    );
+    assert_eq!((event.kind.as_str(), &*event.actor), ("keys.rotated", "usso"));
 }
 
 #[tokio::test]
@@ -267,9 +260,7 @@ async fn rotations_at_one_moment_keep_one_ring() {
         })
         .await;
         let won = results.iter().filter(|result| result.is_ok()).count();
-        let lost = results
-            .iter()
-            .filter(|result| code(result) == "keys.changed");
+        let lost = results.iter().filter(|result| code(result) == "keys.changed");
         assert_eq!(won + lost.count(), RACERS);
         let restarted = world.again(|_| {}).await;
         let jwks = jwks(&restarted.deps().await).await;
@@ -401,18 +392,13 @@ fn forms(value: &[u8]) -> Vec<Vec<u8>> {
         URL_SAFE_NO_PAD.encode(value),
         base64::engine::general_purpose::STANDARD_NO_PAD.encode(value),
     ];
-    let texts = [hex(value)]
-        .into_iter()
-        .chain(base64)
-        .map(String::into_bytes);
+    let texts = [hex(value)].into_iter().chain(base64).map(String::into_bytes);
     texts.chain([value.to_vec()]).collect()
 }
 
 fn secrets_of(tokens: &Tokens) -> Vec<Vec<u8>> {
     let text = tokens.refresh_token.expose();
-    let bytes = URL_SAFE_NO_PAD
-        .decode(text.strip_prefix("usso_rt_").unwrap())
-        .unwrap();
+    let bytes = URL_SAFE_NO_PAD.decode(text.strip_prefix("usso_rt_").unwrap()).unwrap();
     // The secret is the 32 bytes before the tag of 16.
     let secret = bytes[bytes.len() - 48..bytes.len() - 16].to_vec();
     let access = tokens.access_token.as_bytes();
@@ -421,9 +407,7 @@ fn secrets_of(tokens: &Tokens) -> Vec<Vec<u8>> {
 
 fn raw_bytes(directory: &std::path::Path) -> Vec<u8> {
     let files = std::fs::read_dir(directory).unwrap();
-    files
-        .flat_map(|file| std::fs::read(file.unwrap().path()).unwrap())
-        .collect()
+    files.flat_map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect()
 }
 
 fn holds(bytes: &[u8], wanted: &[u8]) -> bool {
@@ -452,10 +436,7 @@ async fn secrets_made(world: &World, recorder: &Recorder) -> Vec<Vec<u8>> {
 async fn no_secret_lies_readable_in_the_database_files() {
     let directory = tempfile::tempdir().unwrap();
     let sqlite = Sqlite::open(file_in(directory.path()), &SqliteOptions::default()).unwrap();
-    let recorder = Recorder {
-        master: Arc::new(master_key(7)),
-        seen: Arc::default(),
-    };
+    let recorder = Recorder { master: Arc::new(master_key(7)), seen: Arc::default() };
     let mut world = World::new().await;
     world.store = Store::new(sqlite);
     let mut ports = ports(&world.store, &world.clock);

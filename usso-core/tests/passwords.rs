@@ -26,11 +26,7 @@ use usso_core::{
 async fn whoever_registered_signs_in_in_any_spelling() {
     for world in World::on_each_store().await {
         let (user, _) = world.register("Alice@Example.com").await;
-        for spelling in [
-            "alice@example.com",
-            " ALICE@EXAMPLE.COM ",
-            "ａlice＠example.com",
-        ] {
+        for spelling in ["alice@example.com", " ALICE@EXAMPLE.COM ", "ａlice＠example.com"] {
             let tokens = world.sign_in(spelling).await.unwrap();
             assert_eq!(world.caller(&tokens).await.unwrap().user.id, user.id);
         }
@@ -39,12 +35,8 @@ async fn whoever_registered_signs_in_in_any_spelling() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn registrations_of_one_name_at_one_moment_make_one_account() {
-    let spellings = [
-        "alice@example.com",
-        "ALICE@example.com",
-        "Alice@EXAMPLE.com",
-        "ａｌｉｃｅ＠example.com",
-    ];
+    let spellings =
+        ["alice@example.com", "ALICE@example.com", "Alice@EXAMPLE.com", "ａｌｉｃｅ＠example.com"];
     for world in World::on_each_store().await {
         let deps = world.deps().await;
         let results = all_at_once(RACERS, |number| {
@@ -109,10 +101,8 @@ async fn an_unknown_account_looks_like_a_wrong_password() {
 async fn an_account_without_a_password_looks_like_a_wrong_password() {
     let world = World::new().await;
     let deps = world.deps().await;
-    let new = NewUser {
-        identifiers: vec![Identifier::parse("alice").unwrap()],
-        ..NewUser::default()
-    };
+    let new =
+        NewUser { identifiers: vec![Identifier::parse("alice").unwrap()], ..NewUser::default() };
     password::create(&deps, new, None, actor()).await.unwrap();
     for password in ["", WRONG, PASSWORD] {
         let refused = sign_in(&deps, "alice", password).await;
@@ -124,14 +114,7 @@ async fn stored_hash(world: &World, user: &User) -> String {
     let key = Credential::<serde_json::Value>::key_of(Method::Password, user.id);
     let deps = world.deps().await;
     let found = world.store.get::<Credential>(&deps.scope(), key).await;
-    found
-        .unwrap()
-        .unwrap()
-        .record
-        .data
-        .as_str()
-        .unwrap()
-        .to_owned()
+    found.unwrap().unwrap().record.data.as_str().unwrap().to_owned()
 }
 
 #[tokio::test]
@@ -178,10 +161,7 @@ async fn a_change_to_a_bad_password_changes_nothing() {
         ("iloveyou", "password.common"),
         ("Wonderland1", "password.personal"),
     ] {
-        assert_eq!(
-            code(&change(&world, &tokens, PASSWORD, bad).await),
-            expected
-        );
+        assert_eq!(code(&change(&world, &tokens, PASSWORD, bad).await), expected);
     }
     assert_eq!(world.probe(&tokens).await, ALIVE);
     assert_eq!(code(&world.sign_in("wonderland").await), "ok");
@@ -219,13 +199,8 @@ async fn of_many_changes_at_one_moment_one_wins() {
 }
 
 async fn suspend(world: &World, user: &User) {
-    let update = Update {
-        status: Some(UserStatus::Suspended),
-        ..Update::default()
-    };
-    user::update(&world.deps().await, user.id, update, actor())
-        .await
-        .unwrap();
+    let update = Update { status: Some(UserStatus::Suspended), ..Update::default() };
+    user::update(&world.deps().await, user.id, update, actor()).await.unwrap();
 }
 
 #[tokio::test]
@@ -234,10 +209,7 @@ async fn a_suspended_user_is_told_so_only_with_the_right_password() {
     let (user, _) = world.register("alice").await;
     suspend(&world, &user).await;
     assert_eq!(code(&world.sign_in("alice").await), "user.not_active");
-    assert_eq!(
-        guess(&world.deps().await, "alice", 1).await,
-        ["password.not_valid"]
-    );
+    assert_eq!(guess(&world.deps().await, "alice", 1).await, ["password.not_valid"]);
 }
 
 #[tokio::test]
@@ -255,9 +227,7 @@ async fn a_user_suspended_during_a_change_gets_no_session() {
 async fn a_deleted_user_is_unknown_and_its_name_is_free() {
     let world = World::new().await;
     let (user, _) = world.register("alice").await;
-    user::delete(&world.deps().await, user.id, actor())
-        .await
-        .unwrap();
+    user::delete(&world.deps().await, user.id, actor()).await.unwrap();
     assert_eq!(code(&world.sign_in("alice").await), "password.not_valid");
     let (another, _) = register(&world.deps().await, "alice", OTHER).await.unwrap();
     assert_ne!(another.id, user.id);
@@ -310,9 +280,7 @@ async fn the_policy_answers_with_its_codes() {
 #[tokio::test]
 async fn a_tenant_asks_for_longer_and_stronger_passwords() {
     let world = World::new().await;
-    world
-        .set(json!({"password_min_length": 30, "password_min_strength": 4}))
-        .await;
+    world.set(json!({"password_min_length": 30, "password_min_strength": 4})).await;
     let deps = world.deps().await;
     let registered = register(&deps, "alice", PASSWORD).await;
     assert_eq!(code(&registered), "password.too_short");
@@ -331,9 +299,7 @@ async fn a_name_that_is_not_valid_is_refused_with_the_users_code() {
 
 async fn ensure(world: &World, password: Option<&str>) -> Ensured {
     let deps = world.deps().await;
-    password::ensure(&deps, "root", password.map(secret), &["superadmin"])
-        .await
-        .unwrap()
+    password::ensure(&deps, "root", password.map(secret), &["superadmin"]).await.unwrap()
 }
 
 #[tokio::test]
@@ -385,12 +351,7 @@ async fn settings_of_hashing_out_of_range_do_not_start() {
     config.hashing = hashing::Config::default();
     config.hashing.memory_kib = 1 << 30;
     let started = usso_core::Usso::start(config, ports(&world.store, &world.clock)).await;
-    assert!(
-        started
-            .unwrap_err()
-            .to_string()
-            .contains("hashing.memory_kib")
-    );
+    assert!(started.unwrap_err().to_string().contains("hashing.memory_kib"));
 }
 
 #[tokio::test]

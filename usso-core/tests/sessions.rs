@@ -87,10 +87,7 @@ async fn retried(world: &World) -> [Tokens; 3] {
 async fn a_successor_that_a_retry_voided_is_refused_and_ends_nothing_inside_the_grace() {
     let world = World::new().await;
     let [_, missed, retried] = retried(&world).await;
-    assert_eq!(
-        code(&world.refresh(&missed).await),
-        "session.refresh_not_valid"
-    );
+    assert_eq!(code(&world.refresh(&missed).await), "session.refresh_not_valid");
     assert_eq!(world.probe(&retried).await, ALIVE);
 }
 
@@ -99,10 +96,7 @@ async fn a_successor_that_a_retry_voided_ends_the_session_after_the_grace() {
     let world = World::new().await;
     let [_, missed, retried] = retried(&world).await;
     world.advance(GRACE);
-    assert_eq!(
-        code(&world.refresh(&missed).await),
-        "session.refresh_reused"
-    );
+    assert_eq!(code(&world.refresh(&missed).await), "session.refresh_reused");
     assert_eq!(world.probe(&retried).await, DEAD);
 }
 
@@ -169,10 +163,7 @@ async fn a_request_that_came_in_before_the_exchange_is_its_twin_and_not_a_retry(
     let early = world.deps().await;
     world.advance(MOMENT);
     let second = world.refresh(&first).await.unwrap();
-    assert_eq!(
-        code(&refresh_in(&early, &first).await),
-        "session.refresh_raced"
-    );
+    assert_eq!(code(&refresh_in(&early, &first).await), "session.refresh_raced");
     assert_eq!(world.probe(&second).await, ALIVE);
 }
 
@@ -190,9 +181,7 @@ async fn a_logout_with_the_refresh_token_ends_its_session_only() {
     let world = World::new().await;
     let (_, tokens) = world.register("alice").await;
     let another = world.sign_in("alice").await.unwrap();
-    session::end_by_refresh_token(&world.deps().await, &tokens.refresh_token)
-        .await
-        .unwrap();
+    session::end_by_refresh_token(&world.deps().await, &tokens.refresh_token).await.unwrap();
     assert_eq!(world.probe(&tokens).await, DEAD);
     assert_eq!(world.probe(&another).await, ALIVE);
 }
@@ -203,10 +192,7 @@ async fn a_suspension_ends_all_sessions_and_lifting_it_brings_none_back() {
     let (user, tokens) = world.register("alice").await;
     let deps = world.deps().await;
     for status in [UserStatus::Suspended, UserStatus::Active] {
-        let update = Update {
-            status: Some(status),
-            ..Update::default()
-        };
+        let update = Update { status: Some(status), ..Update::default() };
         user::update(&deps, user.id, update, actor()).await.unwrap();
         assert_eq!(world.probe(&tokens).await, DEAD, "{status:?}");
     }
@@ -229,9 +215,7 @@ async fn a_user_that_an_import_suspended_has_no_session() {
 async fn a_deletion_ends_all_sessions() {
     let world = World::new().await;
     let (user, tokens) = world.register("alice").await;
-    user::delete(&world.deps().await, user.id, actor())
-        .await
-        .unwrap();
+    user::delete(&world.deps().await, user.id, actor()).await.unwrap();
     assert_eq!(world.probe(&tokens).await, DEAD);
 }
 
@@ -254,9 +238,7 @@ async fn ending_all_sessions_ends_each() {
     let (user, first) = world.register("alice").await;
     let second = world.sign_in("alice").await.unwrap();
     let (_, bystander) = world.register("bob").await;
-    session::end_all(&world.deps().await, user.id, user.id)
-        .await
-        .unwrap();
+    session::end_all(&world.deps().await, user.id, user.id).await.unwrap();
     assert_eq!(world.probe(&first).await, DEAD);
     assert_eq!(world.probe(&second).await, DEAD);
     assert_eq!(world.probe(&bystander).await, ALIVE);
@@ -275,10 +257,7 @@ async fn a_session_ends_at_the_end_of_its_life_however_often_it_is_used() {
     tokens = world.refresh(&tokens).await.unwrap();
     assert_eq!(tokens.refresh_expires_in, MOMENT, "one moment is left");
     world.advance(MOMENT);
-    assert_eq!(
-        code(&world.refresh(&tokens).await),
-        "session.refresh_not_valid"
-    );
+    assert_eq!(code(&world.refresh(&tokens).await), "session.refresh_not_valid");
 }
 
 #[tokio::test]
@@ -316,13 +295,8 @@ async fn the_tokens_of_one_tenant_are_nothing_to_another() {
     let (_, tokens) = world.register("alice").await;
     let other = world.tenant("other", Settings::default()).await;
     let deps = world.deps_of(other.id).await;
-    assert_eq!(
-        code(&refresh_in(&deps, &tokens).await),
-        "session.refresh_not_valid"
-    );
-    session::end_by_refresh_token(&deps, &tokens.refresh_token)
-        .await
-        .unwrap();
+    assert_eq!(code(&refresh_in(&deps, &tokens).await), "session.refresh_not_valid");
+    session::end_by_refresh_token(&deps, &tokens.refresh_token).await.unwrap();
     let caller = session::token::authenticate(&deps, &tokens.access_token).await;
     assert_eq!(code(&caller), "token.unknown_issuer");
     assert_eq!(world.probe(&tokens).await, ALIVE);
@@ -362,10 +336,7 @@ async fn a_tenant_copied_row_by_row_does_not_take_the_tokens_of_the_original() {
     copy_row::<Session>(&world.store, tokens.session, copied).await;
     copy_row::<KeyRing>(&world.store, "ring", copied).await;
     let deps = world.deps_of(copied).await;
-    assert_eq!(
-        code(&refresh_in(&deps, &tokens).await),
-        "session.refresh_not_valid"
-    );
+    assert_eq!(code(&refresh_in(&deps, &tokens).await), "session.refresh_not_valid");
     assert_eq!(world.probe(&tokens).await, ALIVE);
 }
 
@@ -402,12 +373,7 @@ async fn an_altered_refresh_token_is_refused_and_ends_nothing() {
     for text in forgeries(tokens.refresh_token.expose()) {
         let forged = RefreshToken::new(text);
         let refreshed = refresh::refresh(&deps, &forged).await;
-        assert_eq!(
-            code(&refreshed),
-            "session.refresh_not_valid",
-            "{}",
-            forged.expose()
-        );
+        assert_eq!(code(&refreshed), "session.refresh_not_valid", "{}", forged.expose());
         session::end_by_refresh_token(&deps, &forged).await.unwrap();
     }
     assert_eq!(world.probe(&tokens).await, ALIVE);
@@ -471,9 +437,7 @@ async fn the_list_shows_live_sessions_only() {
     let live = world.sign_in("alice").await.unwrap();
     world.advance(Duration::from_secs(100));
     let deps = world.deps().await;
-    session::end_by_refresh_token(&deps, &ended.refresh_token)
-        .await
-        .unwrap();
+    session::end_by_refresh_token(&deps, &ended.refresh_token).await.unwrap();
     let listed = session::list(&deps, &user, None, 200).await.unwrap().items;
     let ids: Vec<_> = listed.iter().map(|session| session.id).collect();
     assert_eq!(ids, [live.session]);
@@ -494,9 +458,7 @@ async fn a_session_that_ended_is_unknown_when_ended_again() {
     let world = World::new().await;
     let (user, tokens) = world.register("alice").await;
     let deps = world.deps().await;
-    session::end(&deps, user.id, tokens.session, user.id)
-        .await
-        .unwrap();
+    session::end(&deps, user.id, tokens.session, user.id).await.unwrap();
     let again = session::end(&deps, user.id, tokens.session, user.id).await;
     assert_eq!(code(&again), "session.unknown");
 }
@@ -505,13 +467,8 @@ async fn a_session_that_ended_is_unknown_when_ended_again() {
 async fn roles_given_after_the_sign_in_are_in_the_next_access_token() {
     let world = World::new().await;
     let (user, tokens) = world.register("alice").await;
-    let update = Update {
-        roles: Some(vec!["editor".to_owned()]),
-        ..Update::default()
-    };
-    user::update(&world.deps().await, user.id, update, actor())
-        .await
-        .unwrap();
+    let update = Update { roles: Some(vec!["editor".to_owned()]), ..Update::default() };
+    user::update(&world.deps().await, user.id, update, actor()).await.unwrap();
     let refreshed = world.refresh(&tokens).await.unwrap();
     let claims = world.caller(&refreshed).await.unwrap().claims;
     assert_eq!(claims.roles, ["editor"]);

@@ -34,10 +34,7 @@ const STEPS: usize = 14;
 impl Life {
     async fn new(world: &World, slug: &str) -> Self {
         let tenant = world.tenant(slug, Settings::default()).await;
-        Self {
-            deps: world.deps_of(tenant.id).await,
-            tokens: Vec::new(),
-        }
+        Self { deps: world.deps_of(tenant.id).await, tokens: Vec::new() }
     }
 
     fn keep<R>(&mut self, result: Result<Tokens, Stop<R>>) -> Result<(), Stop<R>> {
@@ -57,9 +54,7 @@ impl Life {
             5 | 6 => code(&self.keep(refresh_in(&deps, &self.tokens[0]).await)),
             7 => {
                 for _ in 0..10 {
-                    sign_in(&deps, "alice@example.com", OTHER)
-                        .await
-                        .unwrap_err();
+                    sign_in(&deps, "alice@example.com", OTHER).await.unwrap_err();
                 }
                 code(&sign_in(&deps, "alice@example.com", OTHER).await)
             }
@@ -88,17 +83,12 @@ impl Life {
 
 #[tokio::test]
 async fn what_happens_in_one_tenant_is_the_same_whatever_happens_in_another() {
-    for (alone, shared) in World::on_each_store()
-        .await
-        .into_iter()
-        .zip(World::on_each_store().await)
+    for (alone, shared) in
+        World::on_each_store().await.into_iter().zip(World::on_each_store().await)
     {
         let mut expected = Life::new(&alone, "one").await;
         let mut life = Life::new(&shared, "one").await;
-        let mut others = [
-            Life::new(&shared, "two").await,
-            Life::new(&shared, "three").await,
-        ];
+        let mut others = [Life::new(&shared, "two").await, Life::new(&shared, "three").await];
         for number in 0..STEPS {
             for other in &mut others {
                 other.observe(number).await;
@@ -157,9 +147,7 @@ async fn create(world: &World, slug: &str, domains: &[&str]) -> Result<Tenant, &
 #[tokio::test]
 async fn slugs_and_domains_have_one_tenant() {
     let world = World::new().await;
-    create(&world, "one", &["one.example", "bücher.example"])
-        .await
-        .unwrap();
+    create(&world, "one", &["one.example", "bücher.example"]).await.unwrap();
     for (slug, domain, expected) in [
         ("one", "two.example", "tenant.slug_taken"),
         ("default", "two.example", "tenant.slug_taken"),
@@ -203,20 +191,10 @@ async fn a_domain_moves_from_one_tenant_to_another() {
     };
     let taken = tenant::update(&deps, two.id, with(&["one.example"]), actor()).await;
     assert_eq!(code(&taken), "tenant.domain_taken");
-    assert_eq!(
-        found(&world, None, Some("one.example"), None).await,
-        Some("one")
-    );
-    tenant::update(&deps, one.id, with(&[]), actor())
-        .await
-        .unwrap();
-    tenant::update(&deps, two.id, with(&["one.example"]), actor())
-        .await
-        .unwrap();
-    assert_eq!(
-        found(&world, None, Some("one.example"), None).await,
-        Some("two")
-    );
+    assert_eq!(found(&world, None, Some("one.example"), None).await, Some("one"));
+    tenant::update(&deps, one.id, with(&[]), actor()).await.unwrap();
+    tenant::update(&deps, two.id, with(&["one.example"]), actor()).await.unwrap();
+    assert_eq!(found(&world, None, Some("one.example"), None).await, Some("two"));
 }
 
 /// The slug of the tenant that a request is for, of those that tests make.
@@ -228,24 +206,14 @@ async fn found(
 ) -> Option<&'static str> {
     let hint = TenantHint { path, host, header };
     let found = world.usso.find_tenant(hint).await.unwrap()?;
-    ["default", "one", "two"]
-        .into_iter()
-        .find(|slug| *slug == found.slug)
+    ["default", "one", "two"].into_iter().find(|slug| *slug == found.slug)
 }
 
 #[tokio::test]
 async fn a_request_finds_its_tenant() {
     let world = World::new().await;
-    let one = create(&world, "one", &["one.example"])
-        .await
-        .unwrap()
-        .id
-        .to_string();
-    let two = create(&world, "two", &["two.example"])
-        .await
-        .unwrap()
-        .id
-        .to_string();
+    let one = create(&world, "one", &["one.example"]).await.unwrap().id.to_string();
+    let two = create(&world, "two", &["two.example"]).await.unwrap().id.to_string();
     let nobody = TenantId::from_bytes([5; 16]).to_string();
     let long = "a".repeat(10_000);
     let (one, two, nobody) = (Some(&*one), Some(&*two), Some(&*nobody));
@@ -285,26 +253,15 @@ async fn a_request_finds_its_tenant() {
 #[tokio::test]
 async fn a_tenant_that_was_looked_for_too_early_is_found_once_it_is_changed() {
     let world = World::new().await;
-    assert_eq!(
-        found(&world, Some("default"), None, None).await,
-        Some("default")
-    );
+    assert_eq!(found(&world, Some("default"), None, None).await, Some("default"));
     let one = create(&world, "one", &[]).await.unwrap();
-    assert_eq!(
-        found(&world, None, Some("one.example"), None).await,
-        Some("default")
-    );
+    assert_eq!(found(&world, None, Some("one.example"), None).await, Some("default"));
     let update = tenant::Update {
         domains: Some(vec!["one.example".to_owned()]),
         ..tenant::Update::default()
     };
-    tenant::update(&world.deps().await, one.id, update, actor())
-        .await
-        .unwrap();
-    assert_eq!(
-        found(&world, None, Some("one.example"), None).await,
-        Some("one")
-    );
+    tenant::update(&world.deps().await, one.id, update, actor()).await.unwrap();
+    assert_eq!(found(&world, None, Some("one.example"), None).await, Some("one"));
 }
 
 #[tokio::test]
@@ -316,10 +273,8 @@ async fn a_tenant_is_found_as_soon_as_it_is_made() {
 }
 
 async fn suspend(world: &World, id: TenantId) -> Result<Tenant, Stop<tenant::Refused>> {
-    let update = tenant::Update {
-        status: Some(TenantStatus::Suspended),
-        ..tenant::Update::default()
-    };
+    let update =
+        tenant::Update { status: Some(TenantStatus::Suspended), ..tenant::Update::default() };
     tenant::update(&world.deps().await, id, update, actor()).await
 }
 
@@ -327,10 +282,7 @@ async fn suspend(world: &World, id: TenantId) -> Result<Tenant, Stop<tenant::Ref
 async fn a_suspension_of_a_tenant_shows_at_once() {
     let world = World::new().await;
     let one = create(&world, "one", &[]).await.unwrap();
-    assert_eq!(
-        world.deps_of(one.id).await.tenant.status,
-        TenantStatus::Active
-    );
+    assert_eq!(world.deps_of(one.id).await.tenant.status, TenantStatus::Active);
     suspend(&world, one.id).await.unwrap();
     let seen = world.deps_of(one.id).await.tenant.status;
     assert_eq!(seen, TenantStatus::Suspended);
@@ -382,14 +334,9 @@ async fn tokens_name_the_issuer_and_audiences_of_their_tenant() {
     let deps = world.deps_of(one.id).await;
     let (caller, _) = caller_in(&deps, "alice", &[]).await;
     let issuer = format!("https://sso.example/t/{}", one.id);
-    assert_eq!(
-        (&caller.claims.iss, &caller.claims.aud),
-        (&issuer, &vec![issuer.clone()])
-    );
+    assert_eq!((&caller.claims.iss, &caller.claims.aud), (&issuer, &vec![issuer.clone()]));
     let audience = ["https://api.example", "https://app.example"];
-    world
-        .set(json!({"issuer": "https://id.acme.example", "audience": audience}))
-        .await;
+    world.set(json!({"issuer": "https://id.acme.example", "audience": audience})).await;
     let (caller, _) = world.caller_with("alice", &[]).await;
     assert_eq!(caller.claims.iss, "https://id.acme.example");
     assert_eq!(caller.claims.aud, audience);

@@ -33,13 +33,8 @@ pub enum Algorithm {
 
 impl Algorithm {
     /// Every algorithm, in the order of the declaration.
-    pub(crate) const ALL: [Self; 5] = [
-        Self::EdDsa,
-        Self::Es256,
-        Self::Es384,
-        Self::Rs256,
-        Self::Ps256,
-    ];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::EdDsa, Self::Es256, Self::Es384, Self::Rs256, Self::Ps256];
 
     /// Gives the name of the algorithm as a header or a JWK spells it.
     #[must_use]
@@ -100,18 +95,12 @@ mod tests {
 
     #[test]
     fn unsigned_symmetric_and_misspelt_names_are_unknown() {
-        for name in [
-            "none", "None", "NONE", "nOnE", "", "HS256", "HS384", "HS512", "eddsa",
-        ]
-        .into_iter()
-        .chain([
-            "EDDSA", "es256", "RS256 ", " RS256", "RS256\0", "RS1", "ES512", "RSA-OAEP",
-        ]) {
+        for name in ["none", "None", "NONE", "nOnE", "", "HS256", "HS384", "HS512", "eddsa"]
+            .into_iter()
+            .chain(["EDDSA", "es256", "RS256 ", " RS256", "RS256\0", "RS1", "ES512", "RSA-OAEP"])
+        {
             assert_eq!(Algorithm::parse(name), None, "{name:?}");
-            assert!(
-                serde_json::from_value::<Algorithm>(name.into()).is_err(),
-                "{name:?}"
-            );
+            assert!(serde_json::from_value::<Algorithm>(name.into()).is_err(), "{name:?}");
         }
     }
 }

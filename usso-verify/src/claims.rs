@@ -27,10 +27,7 @@ pub struct UserData {
     /// Subject, never empty: `user:…` or `service:…`.
     pub sub: String,
     /// Audiences the token is for. In JSON a string when there is one.
-    #[serde(
-        serialize_with = "serialize_audience",
-        skip_serializing_if = "Vec::is_empty"
-    )]
+    #[serde(serialize_with = "serialize_audience", skip_serializing_if = "Vec::is_empty")]
     pub aud: Vec<String>,
     /// End of life, seconds since the epoch; a fraction is dropped.
     pub exp: u64,
@@ -99,9 +96,7 @@ impl UserData {
     /// Gives the claim `user_id` if there is one that is not empty, otherwise the subject.
     #[must_use]
     pub fn user_id(&self) -> &str {
-        self.text("user_id")
-            .filter(|id| !id.is_empty())
-            .unwrap_or(&self.sub)
+        self.text("user_id").filter(|id| !id.is_empty()).unwrap_or(&self.sub)
     }
 
     /// Gives the claim `user_name`, if the issuer sent one.
@@ -190,11 +185,7 @@ impl<'de> Deserialize<'de> for Audience {
 }
 
 fn serialize_audience<S: Serializer>(names: &[String], serializer: S) -> Result<S::Ok, S::Error> {
-    if let [name] = names {
-        serializer.serialize_str(name)
-    } else {
-        names.serialize(serializer)
-    }
+    if let [name] = names { serializer.serialize_str(name) } else { names.serialize(serializer) }
 }
 
 fn audience(value: Value) -> Option<Vec<String>> {
@@ -230,9 +221,7 @@ impl ClaimSet {
         let Some(value) = self.0.remove(claim) else {
             return Ok(None);
         };
-        read(value)
-            .map(Some)
-            .ok_or(VerifyError::ClaimInvalid(claim))
+        read(value).map(Some).ok_or(VerifyError::ClaimInvalid(claim))
     }
 
     fn text(&mut self, claim: &'static str) -> Result<Option<String>, VerifyError> {
@@ -257,9 +246,7 @@ impl ClaimSet {
             return Ok(scopes);
         };
         let mut held: HashSet<&str> = scopes.iter().map(String::as_str).collect();
-        let words = scope
-            .split(' ')
-            .filter(|word| !word.is_empty() && held.insert(word));
+        let words = scope.split(' ').filter(|word| !word.is_empty() && held.insert(word));
         let more: Vec<String> = words.map(str::to_owned).collect();
         scopes.extend(more);
         Ok(scopes)
@@ -274,9 +261,7 @@ fn numeric_date(value: &Value) -> Option<u64> {
     if let Some(seconds) = number.as_u64() {
         return (seconds <= YEAR_9999).then_some(seconds);
     }
-    let seconds = number
-        .as_f64()
-        .filter(|seconds| (0.0..=YEAR_9999_F64).contains(seconds))?;
+    let seconds = number.as_f64().filter(|seconds| (0.0..=YEAR_9999_F64).contains(seconds))?;
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,

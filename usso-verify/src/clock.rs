@@ -36,8 +36,7 @@ impl Clock for SystemClock {
 
 /// A clock set before 1970 reads as the end of time: every token is expired, none is revived.
 fn seconds(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH)
-        .map_or(u64::MAX, |since| since.as_secs())
+    time.duration_since(UNIX_EPOCH).map_or(u64::MAX, |since| since.as_secs())
 }
 
 #[cfg(test)]

@@ -185,22 +185,13 @@ impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::AlgorithmsEmpty(name) => {
-                write!(
-                    f,
-                    "issuer {name:?}: `algorithms` is empty; name at least one"
-                )
+                write!(f, "issuer {name:?}: `algorithms` is empty; name at least one")
             }
             Self::AudienceContradiction(name) => {
-                write!(
-                    f,
-                    "issuer {name:?}: `any_audience` contradicts `audience`; keep one"
-                )
+                write!(f, "issuer {name:?}: `any_audience` contradicts `audience`; keep one")
             }
             Self::AudienceMissing(name) => {
-                write!(
-                    f,
-                    "issuer {name:?}: call `audience` with a name, or `any_audience`"
-                )
+                write!(f, "issuer {name:?}: call `audience` with a name, or `any_audience`")
             }
             Self::IssuerDuplicate(name) => write!(f, "issuer {name:?} is given twice; keep one"),
             Self::IssuerEmpty => f.write_str("an issuer has an empty name; give its `iss` value"),
@@ -208,10 +199,7 @@ impl fmt::Display for ConfigError {
             Self::LeewayTooLong => f.write_str("`leeway` is over 120 seconds; shorten it"),
             Self::TokenLimitTooLarge => f.write_str("`max_token_bytes` is over 1 MiB; lower it"),
             Self::TokenTypesEmpty(name) => {
-                write!(
-                    f,
-                    "issuer {name:?}: `token_types` is empty; name at least one"
-                )
+                write!(f, "issuer {name:?}: `token_types` is empty; name at least one")
             }
         }
     }

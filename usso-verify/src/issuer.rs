@@ -141,11 +141,7 @@ impl Issuer {
     /// Judges what the header says beside the key.
     pub(crate) fn judge_header(&self, header: &Header) -> Result<(), VerifyError> {
         let typ = header.typ.as_deref();
-        if !self
-            .token_types
-            .iter()
-            .any(|accepted| Some(accepted.as_str()) == typ)
-        {
+        if !self.token_types.iter().any(|accepted| Some(accepted.as_str()) == typ) {
             return Err(VerifyError::Typ);
         }
         if !self.algorithms.contains(&header.algorithm) {
@@ -173,9 +169,7 @@ impl Issuer {
 
 impl fmt::Debug for Issuer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Issuer")
-            .field("name", &self.name)
-            .finish_non_exhaustive()
+        f.debug_struct("Issuer").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
@@ -186,9 +180,5 @@ pub(crate) fn pick<'k>(keys: &'k KeySet, header: &Header) -> Result<&'k Verifyin
         None => keys.only(),
     };
     let key = key.ok_or(VerifyError::UnknownKey)?;
-    if key.algorithm() == header.algorithm {
-        Ok(key)
-    } else {
-        Err(VerifyError::Algorithm)
-    }
+    if key.algorithm() == header.algorithm { Ok(key) } else { Err(VerifyError::Algorithm) }
 }

@@ -70,10 +70,7 @@ impl std::error::Error for Error {}
 /// [`Error::DuplicateMember`], [`Error::TooDeep`] or [`Error::Malformed`], whichever is met first.
 pub fn parse(bytes: &[u8], limits: Limits) -> Result<Value, Error> {
     let verdict = Cell::new(Error::Malformed);
-    let strict = Strict {
-        depth_left: limits.max_depth.min(MAX_DEPTH),
-        verdict: &verdict,
-    };
+    let strict = Strict { depth_left: limits.max_depth.min(MAX_DEPTH), verdict: &verdict };
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = strict.deserialize(&mut reader).map_err(|_| verdict.get())?;
     reader.end().map_err(|_| Error::Malformed)?;
@@ -151,9 +148,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
     }
 
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value)
-            .map(Value::Number)
-            .ok_or_else(|| E::custom(Error::Malformed))
+        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom(Error::Malformed))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {
@@ -201,14 +196,8 @@ mod tests {
 
     #[test]
     fn every_kind_of_value_is_read() {
-        for value in [
-            json!(null),
-            json!(true),
-            json!(0),
-            json!(-1),
-            json!(1.5),
-            json!("a\"\u{e9}"),
-        ] {
+        for value in [json!(null), json!(true), json!(0), json!(-1), json!(1.5), json!("a\"\u{e9}")]
+        {
             assert_eq!(read(&value.to_string()), Ok(value.clone()));
             let nested = json!({"a": [value, {}, []], "b": {"a": value}});
             assert_eq!(read(&format!(" {nested}\n")), Ok(nested));
@@ -254,44 +243,28 @@ mod tests {
     fn no_limit_allows_more_than_sixty_four() {
         for depth in [65, 126, 127, 128, 129, 1_000_000] {
             let text = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-            let verdict = parse(
-                text.as_bytes(),
-                Limits {
-                    max_depth: usize::MAX,
-                },
-            );
+            let verdict = parse(text.as_bytes(), Limits { max_depth: usize::MAX });
             assert_eq!(verdict, Err(Error::TooDeep), "{depth}");
         }
     }
 
     #[test]
     fn text_that_is_not_one_json_value_is_malformed() {
-        for text in [
-            "",
-            " ",
-            "{",
-            "[1,]",
-            "{\"a\":1,}",
-            "{\"a\"}",
-            "{a:1}",
-            "'a'",
-            "01",
-            "1e400",
-            "NaN",
-        ]
-        .into_iter()
-        .chain([
-            "[]]",
-            "{} {}",
-            "null x",
-            "nul",
-            "\"",
-            "\"\n\"",
-            "\u{feff}1",
-            "/**/1",
-            "1 //",
-        ])
-        .chain([r#""\ud800""#, r#""\x41""#, "[1", "tru", "-", "\0"])
+        for text in
+            ["", " ", "{", "[1,]", "{\"a\":1,}", "{\"a\"}", "{a:1}", "'a'", "01", "1e400", "NaN"]
+                .into_iter()
+                .chain([
+                    "[]]",
+                    "{} {}",
+                    "null x",
+                    "nul",
+                    "\"",
+                    "\"\n\"",
+                    "\u{feff}1",
+                    "/**/1",
+                    "1 //",
+                ])
+                .chain([r#""\ud800""#, r#""\x41""#, "[1", "tru", "-", "\0"])
         {
             assert_eq!(read(text), Err(Error::Malformed), "{text:?}");
         }
@@ -299,18 +272,10 @@ mod tests {
 
     #[test]
     fn bytes_that_are_not_utf_8_are_malformed() {
-        for bytes in [
-            &b"\"\xff\""[..],
-            b"\"\xc0\x80\"",
-            b"\"\xed\xa0\x80\"",
-            b"{\"\x80\":1}",
-            b"\xff",
-        ] {
-            assert_eq!(
-                parse(bytes, Limits::default()),
-                Err(Error::Malformed),
-                "{bytes:?}"
-            );
+        for bytes in
+            [&b"\"\xff\""[..], b"\"\xc0\x80\"", b"\"\xed\xa0\x80\"", b"{\"\x80\":1}", b"\xff"]
+        {
+            assert_eq!(parse(bytes, Limits::default()), Err(Error::Malformed), "{bytes:?}");
         }
     }
 

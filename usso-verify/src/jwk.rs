@@ -79,17 +79,11 @@ pub struct Jwks {
 
 fn tolerant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Jwk>, D::Error> {
     let entries = Vec::<Value>::deserialize(deserializer)?;
-    Ok(entries
-        .into_iter()
-        .map(|entry| Jwk::deserialize(entry).unwrap_or_else(|_| bad()))
-        .collect())
+    Ok(entries.into_iter().map(|entry| Jwk::deserialize(entry).unwrap_or_else(|_| bad())).collect())
 }
 
 fn bad() -> Jwk {
-    Jwk {
-        defect: Some(KeyError::Encoding),
-        ..Jwk::default()
-    }
+    Jwk { defect: Some(KeyError::Encoding), ..Jwk::default() }
 }
 
 #[derive(Deserialize)]
@@ -125,9 +119,7 @@ struct Wire {
 
 impl From<Wire> for Jwk {
     fn from(wire: Wire) -> Self {
-        let secret = [
-            wire.d, wire.p, wire.q, wire.dp, wire.dq, wire.qi, wire.oth, wire.k,
-        ];
+        let secret = [wire.d, wire.p, wire.q, wire.dp, wire.dq, wire.qi, wire.oth, wire.k];
         Self {
             kty: wire.kty,
             crv: wire.crv,
@@ -139,9 +131,7 @@ impl From<Wire> for Jwk {
             use_: wire.use_,
             key_ops: wire.key_ops,
             kid: wire.kid,
-            defect: secret
-                .contains(&Present(true))
-                .then_some(KeyError::PrivateMember),
+            defect: secret.contains(&Present(true)).then_some(KeyError::PrivateMember),
         }
     }
 }
@@ -171,13 +161,7 @@ mod tests {
     #[test]
     fn every_private_member_is_noticed_whatever_its_value_and_none_is_kept() {
         for name in ["d", "p", "q", "dp", "dq", "qi", "oth", "k"] {
-            for value in [
-                json!("c2VjcmV0"),
-                json!(""),
-                Value::Null,
-                json!([]),
-                json!(1),
-            ] {
+            for value in [json!("c2VjcmV0"), json!(""), Value::Null, json!([]), json!(1)] {
                 let text = format!(r#"{{"kty":"OKP","{name}":{value}}}"#);
                 let jwk: Jwk = serde_json::from_str(&text).unwrap();
                 assert_eq!(jwk.defect, Some(KeyError::PrivateMember), "{text}");
@@ -203,10 +187,7 @@ mod tests {
             {"kty": "OKP", "kid": "good"}, {"kty": 5}, {}, null, [], "text", {"kty": "EC", "kid": 1},
         ]}))
         .unwrap();
-        let defects = set
-            .keys
-            .iter()
-            .filter(|key| key.defect == Some(KeyError::Encoding));
+        let defects = set.keys.iter().filter(|key| key.defect == Some(KeyError::Encoding));
         assert_eq!((set.keys.len(), defects.count()), (7, 6));
     }
 }

@@ -106,24 +106,9 @@ impl VerifyingKey {
     /// RFC 7638 §3, RFC 8037 §2.
     #[must_use]
     pub fn thumbprint(&self) -> String {
-        let Jwk {
-            kty,
-            crv,
-            x,
-            y,
-            n,
-            e,
-            ..
-        } = &self.jwk;
+        let Jwk { kty, crv, x, y, n, e, .. } = &self.jwk;
         let kty = Some(kty.clone());
-        let members = [
-            ("crv", crv),
-            ("e", e),
-            ("kty", &kty),
-            ("n", n),
-            ("x", x),
-            ("y", y),
-        ];
+        let members = [("crv", crv), ("e", e), ("kty", &kty), ("n", n), ("x", x), ("y", y)];
         // The values are base64url or fixed names: nothing in them needs escaping.
         let members = members.into_iter().filter_map(|(name, value)| {
             value.as_ref().map(|value| format!(r#""{name}":"{value}""#))
@@ -176,12 +161,7 @@ impl VerifyingKey {
             kid: Some(kid.clone()),
             ..material.to_jwk()
         };
-        Ok(Self {
-            algorithm,
-            kid,
-            public,
-            jwk,
-        })
+        Ok(Self { algorithm, kid, public, jwk })
     }
 }
 
@@ -216,17 +196,11 @@ fn ed25519(bytes: &[u8; 32]) -> Result<Public, KeyError> {
     let key = ed25519_dalek::VerifyingKey::from_bytes(bytes).map_err(|_| KeyError::Weak)?;
     // RFC 8032 §5.1.3 has one encoding per point; the decoder takes others, too.
     let canonical = key.to_edwards().compress().to_bytes() == *bytes;
-    if canonical && !key.is_weak() {
-        Ok(Public::Dalek(Box::new(key)))
-    } else {
-        Err(KeyError::Weak)
-    }
+    if canonical && !key.is_weak() { Ok(Public::Dalek(Box::new(key))) } else { Err(KeyError::Weak) }
 }
 
 fn ec(algorithm: &'static dyn VerificationAlgorithm, point: &[u8]) -> Result<Public, KeyError> {
-    ParsedPublicKey::new(algorithm, point)
-        .map(Public::Aws)
-        .map_err(|_| KeyError::Weak)
+    ParsedPublicKey::new(algorithm, point).map(Public::Aws).map_err(|_| KeyError::Weak)
 }
 
 fn rsa(parameters: &'static RsaParameters, n: &[u8], e: &[u8]) -> Result<Public, KeyError> {
@@ -252,8 +226,6 @@ fn sound_exponent(e: &[u8]) -> bool {
     if e.len() > 5 {
         return false;
     }
-    let e = e
-        .iter()
-        .fold(0_u64, |value, &byte| value << 8 | u64::from(byte));
+    let e = e.iter().fold(0_u64, |value, &byte| value << 8 | u64::from(byte));
     e % 2 == 1 && (65_537..1 << 33).contains(&e)
 }

@@ -21,10 +21,7 @@ impl KeySet {
     /// not spoil the others.
     #[must_use]
     pub fn from_jwks(jwks: &Jwks) -> Self {
-        let keys = jwks
-            .keys
-            .iter()
-            .filter_map(|jwk| VerifyingKey::from_jwk(jwk).ok());
+        let keys = jwks.keys.iter().filter_map(|jwk| VerifyingKey::from_jwk(jwk).ok());
         let mut set = Self::new(keys.collect());
         set.skipped = jwks.keys.len() - set.keys.len();
         set
@@ -41,10 +38,7 @@ impl KeySet {
             .flatten()
             .cloned()
             .collect();
-        Self {
-            skipped: given - keys.len(),
-            keys,
-        }
+        Self { skipped: given - keys.len(), keys }
     }
 
     /// Finds a key by its exact name.
@@ -57,11 +51,7 @@ impl KeySet {
     /// Gives the key of a set that has exactly one.
     #[must_use]
     pub fn only(&self) -> Option<&VerifyingKey> {
-        if let [key] = self.keys.as_slice() {
-            Some(key)
-        } else {
-            None
-        }
+        if let [key] = self.keys.as_slice() { Some(key) } else { None }
     }
 
     /// Counts the keys.
@@ -90,9 +80,7 @@ impl KeySet {
     /// Gives the set as a JWKS to publish.
     #[must_use]
     pub fn to_jwks(&self) -> Jwks {
-        Jwks {
-            keys: self.keys.iter().map(VerifyingKey::to_jwk).collect(),
-        }
+        Jwks { keys: self.keys.iter().map(VerifyingKey::to_jwk).collect() }
     }
 }
 

@@ -29,16 +29,11 @@ impl Material {
         match (jwk.kty.as_str(), jwk.crv.as_deref()) {
             ("OKP", Some("Ed25519")) => {
                 let key = member(jwk.x.as_ref())?;
-                key.try_into()
-                    .map(Self::Ed25519)
-                    .map_err(|_| KeyError::Encoding)
+                key.try_into().map(Self::Ed25519).map_err(|_| KeyError::Encoding)
             }
             ("EC", Some("P-256")) => point(jwk, 32).map(Self::P256),
             ("EC", Some("P-384")) => point(jwk, 48).map(Self::P384),
-            ("RSA", _) => Ok(Self::Rsa {
-                n: member(jwk.n.as_ref())?,
-                e: member(jwk.e.as_ref())?,
-            }),
+            ("RSA", _) => Ok(Self::Rsa { n: member(jwk.n.as_ref())?, e: member(jwk.e.as_ref())? }),
             ("OKP" | "EC", _) => Err(KeyError::Curve),
             _ => Err(KeyError::KeyType),
         }
@@ -52,11 +47,7 @@ impl Material {
             Self::P384(_) => ("EC", Some("P-384")),
             Self::Rsa { .. } => ("RSA", None),
         };
-        let mut jwk = Jwk {
-            kty: kty.to_owned(),
-            crv: crv.map(str::to_owned),
-            ..Jwk::default()
-        };
+        let mut jwk = Jwk { kty: kty.to_owned(), crv: crv.map(str::to_owned), ..Jwk::default() };
         match self {
             Self::Ed25519(key) => jwk.x = Some(base64url::encode(key)),
             Self::P256(point) | Self::P384(point) => {
@@ -87,10 +78,7 @@ impl Material {
     /// DER and therefore one [`spki_kid`].
     pub(crate) fn from_spki(der: &[u8]) -> Result<Self, KeyError> {
         if let Some(key) = der.strip_prefix(ED25519) {
-            return key
-                .try_into()
-                .map(Self::Ed25519)
-                .map_err(|_| KeyError::Encoding);
+            return key.try_into().map(Self::Ed25519).map_err(|_| KeyError::Encoding);
         }
         if let Some(point) = der.strip_prefix(P256) {
             return uncompressed(point, 32).map(Self::P256);
@@ -101,11 +89,7 @@ impl Material {
         let pkcs1 = RsaSubjectPublicKey::from_der(der).map_err(|_| KeyError::Encoding)?;
         let (n, e) = rsa_components(pkcs1.as_ref()).ok_or(KeyError::Encoding)?;
         let material = Self::Rsa { n, e };
-        if material.to_spki()? == der {
-            Ok(material)
-        } else {
-            Err(KeyError::Encoding)
-        }
+        if material.to_spki()? == der { Ok(material) } else { Err(KeyError::Encoding) }
     }
 
     /// Writes the `SubjectPublicKeyInfo`.
@@ -116,8 +100,7 @@ impl Material {
             Self::P384(point) => Ok([P384, point].concat()),
             Self::Rsa { n, e } => {
                 let der = RsaPublicKeyComponents { n, e }.as_der();
-                der.map(|der| der.as_ref().to_vec())
-                    .map_err(|_| KeyError::Encoding)
+                der.map(|der| der.as_ref().to_vec()).map_err(|_| KeyError::Encoding)
             }
         }
     }
@@ -130,15 +113,11 @@ impl Material {
 pub fn spki_kid(der: &[u8]) -> String {
     let hash = digest(&SHA256, der);
     let nibbles = hash.as_ref().iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    nibbles
-        .filter_map(|nibble| char::from_digit(u32::from(nibble), 16))
-        .collect()
+    nibbles.filter_map(|nibble| char::from_digit(u32::from(nibble), 16)).collect()
 }
 
 fn member(value: Option<&String>) -> Result<Vec<u8>, KeyError> {
-    value
-        .and_then(|text| base64url::decode(text))
-        .ok_or(KeyError::Encoding)
+    value.and_then(|text| base64url::decode(text)).ok_or(KeyError::Encoding)
 }
 
 /// RFC 7518 §6.2.1.2: coordinates have the full length, leading zeros included.
@@ -152,11 +131,7 @@ fn point(jwk: &Jwk, coordinate: usize) -> Result<Vec<u8>, KeyError> {
 
 fn uncompressed(point: &[u8], coordinate: usize) -> Result<Vec<u8>, KeyError> {
     let sound = point.first() == Some(&4) && point.len() == 1 + 2 * coordinate;
-    if sound {
-        Ok(point.to_vec())
-    } else {
-        Err(KeyError::Encoding)
-    }
+    if sound { Ok(point.to_vec()) } else { Err(KeyError::Encoding) }
 }
 
 /// Reads the `RSAPublicKey` of RFC 8017 §A.1.1: a sequence of two integers.
@@ -172,9 +147,7 @@ fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     let (&first, rest) = der.split_first()?;
     let (&length, rest) = rest.split_first()?;
     let (length, rest) = match length {
-        0x81 => rest
-            .split_first()
-            .map(|(&low, rest)| (usize::from(low), rest))?,
+        0x81 => rest.split_first().map(|(&low, rest)| (usize::from(low), rest))?,
         0x82 => {
             let (long, rest) = rest.split_first_chunk()?;
             (usize::from(u16::from_be_bytes(*long)), rest)
@@ -182,11 +155,7 @@ fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
         0x80.. => return None,
         short => (usize::from(short), rest),
     };
-    if first == tag {
-        rest.split_at_checked(length)
-    } else {
-        None
-    }
+    if first == tag { rest.split_at_checked(length) } else { None }
 }
 
 /// Drops the zero that keeps a positive DER integer from looking negative.

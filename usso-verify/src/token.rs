@@ -29,12 +29,7 @@ impl<'t> Unverified<'t> {
         let claims = base64url::decode(claims).ok_or(VerifyError::Malformed)?;
         let signature = base64url::decode(signature).ok_or(VerifyError::Malformed)?;
         let claims = json::parse_object(&claims, Limits::default())?;
-        Ok(Self {
-            header,
-            claims,
-            signed,
-            signature,
-        })
+        Ok(Self { header, claims, signed, signature })
     }
 
     /// Gives the issuer the token claims to be from.

@@ -15,20 +15,10 @@ use crate::{process, spdx};
 pub(crate) fn run(root: &Path) -> Result<(), String> {
     let policy = std::fs::read_to_string(root.join("deny.toml"))
         .map_err(|error| format!("deny.toml: {error}"))?;
-    let arguments = [
-        "metadata",
-        "--format-version",
-        "1",
-        "--all-features",
-        "--locked",
-    ];
+    let arguments = ["metadata", "--format-version", "1", "--all-features", "--locked"];
     let graph = process::cargo_output(root, &arguments)?;
     let findings = check(&policy, &graph)?;
-    if findings.is_empty() {
-        Ok(())
-    } else {
-        Err(findings.join("\n"))
-    }
+    if findings.is_empty() { Ok(()) } else { Err(findings.join("\n")) }
 }
 
 /// Names every package that breaks the policy, and why.
@@ -47,17 +37,13 @@ fn check(policy: &str, graph: &str) -> Result<Vec<String>, String> {
         if let Some(source) = package.source.as_deref()
             && !known_source(source, &policy.sources.registries)
         {
-            findings.push(format!(
-                "{label}: source {source} is not in [sources] allow-registry"
-            ));
+            findings.push(format!("{label}: source {source} is not in [sources] allow-registry"));
         }
         if banned.contains(package.name.as_str())
             && let Some(parent) = shipped.get(package.id.as_str())
         {
             let parent = parent.map_or("the workspace", |id| graph.name(id));
-            findings.push(format!(
-                "{label}: banned by deny.toml, brought in by {parent}"
-            ));
+            findings.push(format!("{label}: banned by deny.toml, brought in by {parent}"));
         }
     }
     Ok(findings)
@@ -75,35 +61,22 @@ fn licence_problem(package: &Package, accepted: &BTreeSet<String>) -> Option<Str
 }
 
 fn known_source(source: &str, registries: &[String]) -> bool {
-    source
-        .strip_prefix("registry+")
-        .is_some_and(|url| registries.iter().any(|known| known == url))
+    source.strip_prefix("registry+").is_some_and(|url| registries.iter().any(|known| known == url))
 }
 
 /// A ban that this check would read differently from `cargo deny` is refused, not guessed.
 fn banned_names(policy: &Policy) -> Result<BTreeSet<&str>, String> {
-    let names: BTreeSet<&str> = policy
-        .bans
-        .deny
-        .iter()
-        .map(|ban| ban.name.as_str())
-        .collect();
+    let names: BTreeSet<&str> = policy.bans.deny.iter().map(|ban| ban.name.as_str()).collect();
     match names.iter().find(|name| name.contains(['@', ':', '='])) {
         None => Ok(names),
-        Some(name) => Err(format!(
-            "deny.toml: ban `{name}` whole; versions are not supported"
-        )),
+        Some(name) => Err(format!("deny.toml: ban `{name}` whole; versions are not supported")),
     }
 }
 
 /// Finds what normal and build dependencies reach, with the package that first reached it.
 fn shipped(graph: &Graph) -> BTreeMap<&str, Option<&str>> {
-    let edges: BTreeMap<&str, &[Edge]> = graph
-        .resolve
-        .nodes
-        .iter()
-        .map(|node| (node.id.as_str(), node.deps.as_slice()))
-        .collect();
+    let edges: BTreeMap<&str, &[Edge]> =
+        graph.resolve.nodes.iter().map(|node| (node.id.as_str(), node.deps.as_slice())).collect();
     let mut reached: BTreeMap<&str, Option<&str>> = BTreeMap::new();
     let mut open = VecDeque::new();
     for member in &graph.workspace_members {
@@ -160,22 +133,12 @@ struct Graph {
 impl Graph {
     /// Packages that the lock file's resolution uses.
     fn resolved(&self) -> impl Iterator<Item = &Package> {
-        let used: BTreeSet<&str> = self
-            .resolve
-            .nodes
-            .iter()
-            .map(|node| node.id.as_str())
-            .collect();
-        self.packages
-            .iter()
-            .filter(move |package| used.contains(package.id.as_str()))
+        let used: BTreeSet<&str> = self.resolve.nodes.iter().map(|node| node.id.as_str()).collect();
+        self.packages.iter().filter(move |package| used.contains(package.id.as_str()))
     }
 
     fn name<'a>(&'a self, id: &'a str) -> &'a str {
-        self.packages
-            .iter()
-            .find(|package| package.id == id)
-            .map_or(id, |found| &found.name)
+        self.packages.iter().find(|package| package.id == id).map_or(id, |found| &found.name)
     }
 }
 
@@ -207,9 +170,7 @@ struct Edge {
 
 impl Edge {
     fn ships(&self) -> bool {
-        self.dep_kinds
-            .iter()
-            .any(|kind| kind.kind.as_deref() != Some("dev"))
+        self.dep_kinds.iter().any(|kind| kind.kind.as_deref() != Some("dev"))
     }
 }
 
@@ -274,10 +235,7 @@ mod tests {
     #[test]
     fn a_licence_outside_the_list_is_found_even_in_tests() {
         let found = check(POLICY, &graph(&json!("dev"), &json!("GPL-3.0"))).unwrap();
-        assert_eq!(
-            found,
-            ["ring 1.0.0: licence `GPL-3.0` is not in [licenses] allow"]
-        );
+        assert_eq!(found, ["ring 1.0.0: licence `GPL-3.0` is not in [licenses] allow"]);
     }
 
     #[test]

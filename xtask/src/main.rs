@@ -67,16 +67,11 @@ fn parse(arguments: &[String]) -> Result<Request, String> {
     }
     let steps: Vec<&Step> = match command {
         "test" => STEPS.iter().collect(),
-        "lint" => STEPS
-            .iter()
-            .filter(|step| step.group == Group::Lint)
-            .collect(),
+        "lint" => STEPS.iter().filter(|step| step.group == Group::Lint).collect(),
         name => STEPS.iter().filter(|step| step.name == name).collect(),
     };
     if steps.is_empty() {
-        return Err(format!(
-            "no command `{command}`; `cargo xtask --help` lists them"
-        ));
+        return Err(format!("no command `{command}`; `cargo xtask --help` lists them"));
     }
     Ok(Request::Steps(steps))
 }

@@ -19,18 +19,9 @@ pub(crate) fn cargo(
     let arguments = with_lock(arguments, locked);
     eprintln!("+ {}", shown(&arguments, environment));
     let mut command = Command::new(cargo_program());
-    command
-        .current_dir(root)
-        .args(&arguments)
-        .envs(environment.iter().copied());
-    let status = command
-        .status()
-        .map_err(|error| format!("cargo did not start: {error}"))?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(format!("cargo ended with {status}"))
-    }
+    command.current_dir(root).args(&arguments).envs(environment.iter().copied());
+    let status = command.status().map_err(|error| format!("cargo did not start: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("cargo ended with {status}")) }
 }
 
 /// Runs cargo in the repository and returns what it printed.
@@ -68,13 +59,8 @@ fn with_lock<'a>(arguments: &[&'a str], locked: bool) -> Vec<&'a str> {
 
 /// Spells a command the way it can be pasted into a shell.
 fn shown(arguments: &[&str], environment: &[(&str, &str)]) -> String {
-    let variables = environment
-        .iter()
-        .map(|(name, value)| format!("{name}='{value}'"));
-    let words = ["cargo"]
-        .iter()
-        .chain(arguments)
-        .map(|word| (*word).to_owned());
+    let variables = environment.iter().map(|(name, value)| format!("{name}='{value}'"));
+    let words = ["cargo"].iter().chain(arguments).map(|word| (*word).to_owned());
     variables.chain(words).collect::<Vec<String>>().join(" ")
 }
 
@@ -84,10 +70,7 @@ mod tests {
 
     #[test]
     fn the_lock_file_is_kept_where_there_is_one() {
-        assert_eq!(
-            with_lock(&["test", "-p", "a"], true),
-            ["test", "--locked", "-p", "a"]
-        );
+        assert_eq!(with_lock(&["test", "-p", "a"], true), ["test", "--locked", "-p", "a"]);
         assert_eq!(with_lock(&["test"], false), ["test"]);
         assert_eq!(with_lock(&["fmt", "--check"], true), ["fmt", "--check"]);
     }

@@ -9,10 +9,7 @@ use std::vec::IntoIter;
 
 /// Tells whether some choice of the expression's alternatives uses accepted licences only.
 pub(crate) fn satisfied(expression: &str, accepted: &BTreeSet<String>) -> Result<bool, String> {
-    let mut reader = Reader {
-        words: words(expression).into_iter().peekable(),
-        accepted,
-    };
+    let mut reader = Reader { words: words(expression).into_iter().peekable(), accepted };
     let verdict = reader.either();
     match (verdict, reader.words.next()) {
         (Ok(verdict), None) => Ok(verdict),
@@ -22,10 +19,7 @@ pub(crate) fn satisfied(expression: &str, accepted: &BTreeSet<String>) -> Result
 }
 
 fn words(expression: &str) -> Vec<String> {
-    let spaced = expression
-        .replace('(', " ( ")
-        .replace(')', " ) ")
-        .replace('/', " OR ");
+    let spaced = expression.replace('(', " ( ").replace(')', " ) ").replace('/', " OR ");
     spaced.split_whitespace().map(str::to_owned).collect()
 }
 
@@ -84,24 +78,13 @@ mod tests {
     use super::*;
 
     fn verdict(expression: &str) -> Result<bool, String> {
-        let accepted = [
-            "MIT",
-            "Apache-2.0",
-            "ISC",
-            "GPL-2.0 WITH Classpath-exception-2.0",
-        ];
+        let accepted = ["MIT", "Apache-2.0", "ISC", "GPL-2.0 WITH Classpath-exception-2.0"];
         satisfied(expression, &accepted.map(str::to_owned).into())
     }
 
     #[test]
     fn one_accepted_alternative_is_enough() {
-        for good in [
-            "MIT",
-            "GPL-3.0 OR MIT",
-            "MIT/GPL-3.0",
-            "GPL-3.0 / MIT",
-            "Apache-2.0+",
-        ] {
+        for good in ["MIT", "GPL-3.0 OR MIT", "MIT/GPL-3.0", "GPL-3.0 / MIT", "Apache-2.0+"] {
             assert_eq!(verdict(good), Ok(true), "{good}");
         }
     }
@@ -130,16 +113,9 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_an_error() {
-        for bad in [
-            "",
-            "MIT OR",
-            "(MIT",
-            "MIT)",
-            "MIT Apache-2.0",
-            "AND MIT",
-            "MIT WITH",
-            "MIT or ISC",
-        ] {
+        for bad in
+            ["", "MIT OR", "(MIT", "MIT)", "MIT Apache-2.0", "AND MIT", "MIT WITH", "MIT or ISC"]
+        {
             assert!(verdict(bad).is_err(), "{bad}");
         }
     }

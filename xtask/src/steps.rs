@@ -18,10 +18,7 @@ pub(crate) enum Group {
 #[derive(Debug, PartialEq)]
 pub(crate) enum Work {
     /// A cargo command: arguments, then variables it is run with.
-    Cargo(
-        &'static [&'static str],
-        &'static [(&'static str, &'static str)],
-    ),
+    Cargo(&'static [&'static str], &'static [(&'static str, &'static str)]),
     /// A check written here.
     Own(Check),
 }
@@ -43,42 +40,14 @@ pub(crate) struct Step {
     work: Work,
 }
 
-const CLIPPY_ALL: &[&str] = &[
-    "clippy",
-    "--workspace",
-    "--all-targets",
-    "--all-features",
-    "--",
-    "-D",
-    "warnings",
-];
-const CLIPPY_VERIFY: &[&str] = &[
-    "clippy",
-    "-p",
-    "usso-verify",
-    "--no-default-features",
-    "--",
-    "-D",
-    "warnings",
-];
-const CLIPPY_CORE: &[&str] = &[
-    "clippy",
-    "-p",
-    "usso-core",
-    "--no-default-features",
-    "--",
-    "-D",
-    "warnings",
-];
-const CLIPPY_AXUM: &[&str] = &[
-    "clippy",
-    "-p",
-    "usso-axum",
-    "--no-default-features",
-    "--",
-    "-D",
-    "warnings",
-];
+const CLIPPY_ALL: &[&str] =
+    &["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"];
+const CLIPPY_VERIFY: &[&str] =
+    &["clippy", "-p", "usso-verify", "--no-default-features", "--", "-D", "warnings"];
+const CLIPPY_CORE: &[&str] =
+    &["clippy", "-p", "usso-core", "--no-default-features", "--", "-D", "warnings"];
+const CLIPPY_AXUM: &[&str] =
+    &["clippy", "-p", "usso-axum", "--no-default-features", "--", "-D", "warnings"];
 
 /// Everything a change must pass, in order. A new step is a new line.
 pub(crate) const STEPS: &[Step] = &[
@@ -166,9 +135,7 @@ pub(crate) fn run(root: &Path, steps: &[&Step]) -> Result<(), String> {
         print!("{}", table(&rows));
     }
     failed.map_or(Ok(()), |name| {
-        Err(format!(
-            "step `{name}` failed; run it alone with `cargo xtask {name}`"
-        ))
+        Err(format!("step `{name}` failed; run it alone with `cargo xtask {name}`"))
     })
 }
 
@@ -189,10 +156,7 @@ fn table(rows: &[(&str, Duration, bool)]) -> String {
         let mark = if *passed { "" } else { "  failed" };
         lines.push(line(name, &seconds(*taken)) + mark);
     }
-    lines.push(line(
-        "all",
-        &seconds(rows.iter().map(|(_, taken, _)| *taken).sum()),
-    ));
+    lines.push(line("all", &seconds(rows.iter().map(|(_, taken, _)| *taken).sum())));
     lines.join("\n") + "\n"
 }
 
@@ -222,10 +186,7 @@ mod tests {
     #[test]
     fn the_first_failing_step_is_named_with_the_way_to_run_it_alone() {
         let reason = run(&std::env::temp_dir(), &[&GOOD, &BAD, &WORSE]).unwrap_err();
-        assert_eq!(
-            reason,
-            "step `bad` failed; run it alone with `cargo xtask bad`"
-        );
+        assert_eq!(reason, "step `bad` failed; run it alone with `cargo xtask bad`");
     }
 
     #[test]
@@ -235,16 +196,10 @@ mod tests {
 
     #[test]
     fn the_table_shows_seconds_and_the_failure() {
-        let rows = [
-            ("a", Duration::from_millis(1250), true),
-            ("b", Duration::ZERO, false),
-        ];
+        let rows = [("a", Duration::from_millis(1250), true), ("b", Duration::ZERO, false)];
         let text = table(&rows);
         assert!(text.contains("a                    1.2\n"), "{text}");
-        assert!(
-            text.contains("b                    0.0  failed\n"),
-            "{text}"
-        );
+        assert!(text.contains("b                    0.0  failed\n"), "{text}");
     }
 
     #[test]

@@ -59,11 +59,8 @@ const PORTS: &[&str] = &[
 ];
 
 /// Words that read the time or random bytes from the system.
-const AMBIENT: &[&[&str]] = &[
-    &["SystemTime", "::", "now"],
-    &["Instant", "::", "now"],
-    &["getrandom", "::"],
-];
+const AMBIENT: &[&[&str]] =
+    &[&["SystemTime", "::", "now"], &["Instant", "::", "now"], &["getrandom", "::"]];
 
 /// Checks the repository's own sources.
 pub(crate) fn run(root: &Path) -> Result<(), String> {
@@ -72,11 +69,7 @@ pub(crate) fn run(root: &Path) -> Result<(), String> {
         return Err("usso-core/src/lib.rs is not there".to_owned());
     }
     let findings: Vec<String> = check(&files).iter().map(Finding::to_string).collect();
-    if findings.is_empty() {
-        Ok(())
-    } else {
-        Err(findings.join("\n"))
-    }
+    if findings.is_empty() { Ok(()) } else { Err(findings.join("\n")) }
 }
 
 fn read(root: &Path) -> std::io::Result<Vec<(String, String)>> {
@@ -101,9 +94,7 @@ fn read(root: &Path) -> std::io::Result<Vec<(String, String)>> {
 }
 
 fn is_rust(path: &str) -> bool {
-    Path::new(path)
-        .extension()
-        .is_some_and(|ending| ending == "rs")
+    Path::new(path).extension().is_some_and(|ending| ending == "rs")
 }
 
 /// Finds every broken rule among files given as (path from the root, text).
@@ -111,11 +102,7 @@ pub(crate) fn check(files: &[(String, String)]) -> Vec<Finding> {
     let sources = shipped_sources(files);
     let mut findings = manifests::check(files);
     findings.extend(imports(&sources));
-    findings.extend(
-        sources
-            .iter()
-            .flat_map(|(path, tokens)| ambient(path, tokens)),
-    );
+    findings.extend(sources.iter().flat_map(|(path, tokens)| ambient(path, tokens)));
     findings.sort();
     findings.dedup();
     findings
@@ -127,23 +114,14 @@ fn shipped_sources(files: &[(String, String)]) -> BTreeMap<&str, Vec<Token>> {
     let mut gated = BTreeSet::new();
     for (path, text) in files.iter().filter(|(path, _)| is_rust(path)) {
         let shipped = gated::without_tests(&lexer::tokens(text));
-        gated.extend(
-            shipped
-                .gated_modules
-                .iter()
-                .map(|name| child_module(path, name)),
-        );
+        gated.extend(shipped.gated_modules.iter().map(|name| child_module(path, name)));
         sources.insert(path.as_str(), shipped.tokens);
     }
     sources.retain(|path, _| {
-        let own = path
-            .strip_suffix("/mod.rs")
-            .or_else(|| path.strip_suffix(".rs"));
+        let own = path.strip_suffix("/mod.rs").or_else(|| path.strip_suffix(".rs"));
         !gated.iter().any(|module| {
             own == Some(module)
-                || path
-                    .strip_prefix(module.as_str())
-                    .is_some_and(|rest| rest.starts_with('/'))
+                || path.strip_prefix(module.as_str()).is_some_and(|rest| rest.starts_with('/'))
         })
     });
     sources
@@ -179,11 +157,7 @@ fn imports(sources: &BTreeMap<&str, Vec<Token>>) -> Vec<Finding> {
         for reference in references {
             let leads_to = follow(&reference.path, &aliases);
             if let Some(what) = broken_import(module, reference, &leads_to) {
-                findings.push(Finding {
-                    path: (*path).to_owned(),
-                    line: reference.line,
-                    what,
-                });
+                findings.push(Finding { path: (*path).to_owned(), line: reference.line, what });
             }
         }
     }
@@ -196,9 +170,7 @@ fn follow(path: &[String], aliases: &BTreeMap<paths::Path, paths::Path>) -> path
     for _ in 0..8 {
         let hit = (1..=path.len()).rev().find_map(|length| {
             let (head, tail) = path.split_at_checked(length)?;
-            let target = aliases
-                .get(head)
-                .filter(|target| target.as_slice() != head)?;
+            let target = aliases.get(head).filter(|target| target.as_slice() != head)?;
             Some([target.as_slice(), tail].concat())
         });
         match hit {
@@ -210,9 +182,7 @@ fn follow(path: &[String], aliases: &BTreeMap<paths::Path, paths::Path>) -> path
 }
 
 fn layer(module: &[String]) -> Option<&'static (&'static str, &'static [&'static str])> {
-    LAYERS
-        .iter()
-        .find(|(name, _)| module.first().is_some_and(|first| first == name))
+    LAYERS.iter().find(|(name, _)| module.first().is_some_and(|first| first == name))
 }
 
 fn broken_import(module: &[String], reference: &Reference, path: &[String]) -> Option<String> {
@@ -244,11 +214,7 @@ fn ambient(path: &str, tokens: &[Token]) -> Vec<Finding> {
                 && place.iter().zip(*words).all(|(token, word)| token.is(word))
             {
                 let what = format!("{} outside its port", words.concat());
-                findings.push(Finding {
-                    path: path.to_owned(),
-                    line: first.line,
-                    what,
-                });
+                findings.push(Finding { path: path.to_owned(), line: first.line, what });
             }
         }
     }

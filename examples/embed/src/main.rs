@@ -48,10 +48,7 @@ struct App {
 
 /// The app's own routes; usso answers all others.
 fn app(usso: Usso) -> Router {
-    let state = App {
-        usso: usso.clone(),
-        notes: Arc::default(),
-    };
+    let state = App { usso: usso.clone(), notes: Arc::default() };
     let own = Router::new()
         .route("/", get(async || "Notes, each to their own."))
         .route("/notes", get(list).post(add))

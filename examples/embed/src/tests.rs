@@ -16,13 +16,7 @@ async fn call(app: &Router, method: &str, path: &str, token: &str, body: &str) -
         .unwrap();
     let answer = app.clone().oneshot(request).await.unwrap();
     let status = answer.status().as_u16();
-    (
-        status,
-        to_bytes(answer.into_body(), 100_000)
-            .await
-            .unwrap()
-            .to_vec(),
-    )
+    (status, to_bytes(answer.into_body(), 100_000).await.unwrap().to_vec())
 }
 
 /// Registers through the mounted API; gives the access token.
@@ -47,10 +41,7 @@ async fn one_app_answers_for_both() {
 async fn who_registered_with_usso_keeps_notes_in_the_app() {
     let folder = tempfile::tempdir().unwrap();
     let app = app(start(folder.path()).await.unwrap());
-    let (alice, bob) = (
-        register(&app, "alice").await,
-        register(&app, "bob@example.com").await,
-    );
+    let (alice, bob) = (register(&app, "alice").await, register(&app, "bob@example.com").await);
     assert_eq!(call(&app, "POST", "/notes", &alice, "buy tea").await.0, 201);
     let notes = async |token| call(&app, "GET", "/notes", token, "").await.1;
     assert_eq!(notes(&alice).await, br#"["buy tea"]"#);
@@ -64,12 +55,7 @@ async fn strangers_and_those_whose_session_ended_are_refused() {
     let token = register(&app, "alice").await;
     assert_eq!(call(&app, "GET", "/notes", "made-up", "").await.0, 401);
     assert_eq!(call(&app, "GET", "/notes", &token, "").await.0, 200);
-    assert_eq!(
-        call(&app, "DELETE", "/api/sso/v1/sessions", &token, "")
-            .await
-            .0,
-        204
-    );
+    assert_eq!(call(&app, "DELETE", "/api/sso/v1/sessions", &token, "").await.0, 204);
     assert_eq!(call(&app, "GET", "/notes", &token, "").await.0, 401);
 }
 

@@ -17,10 +17,9 @@ pub(crate) fn address(bound: SocketAddr) -> String {
 /// The text of the banner.
 pub(crate) fn text(base: &str, admin: &str, password: &Password) -> String {
     let known = match password {
-        Password::Random(password) => format!(
-            "password:       {}  (shown only now; keep it)",
-            password.expose()
-        ),
+        Password::Random(password) => {
+            format!("password:       {}  (shown only now; keep it)", password.expose())
+        }
         Password::Given => "password:       the one in SYSTEM_PASSWORD".to_owned(),
         Password::Unknown => {
             "password:       set earlier; to replace it, start with SYSTEM_PASSWORD".to_owned()
@@ -45,11 +44,7 @@ curl -sS {base}/.well-known/jwks.json
 
 /// A line for any shell that leaves an access token in `TOKEN`.
 fn login_line(base: &str, admin: &str, password: &Password) -> String {
-    let body = |secret: &str| {
-        quoted(&format!(
-            r#"{{"identifier":"{admin}","secret":"{secret}"}}"#
-        ))
-    };
+    let body = |secret: &str| quoted(&format!(r#"{{"identifier":"{admin}","secret":"{secret}"}}"#));
     let body = match password {
         Password::Random(password) => body(password.expose()),
         Password::Given => body(SECRET_HERE).replace(SECRET_HERE, SYSTEM_PASSWORD),

@@ -31,9 +31,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    let matches = Arguments::command()
-        .after_help(settings::help())
-        .get_matches();
+    let matches = Arguments::command().after_help(settings::help()).get_matches();
     let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let Err(failure) = run(&arguments) else {
         return ExitCode::SUCCESS;
@@ -75,16 +73,8 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     }
     tracing::info!(%bound, "ready");
     tokio::spawn(serve::keep_house(usso.clone()));
-    let bounds = Bounds {
-        connections: settings.connections,
-        header_timeout: settings.header_timeout,
-    };
-    serve::run(
-        listener,
-        usso_axum::router(usso, settings.http),
-        &bounds,
-        stop,
-    )
-    .await;
-    Ok(())
+    let bounds =
+        Bounds { connections: settings.connections, header_timeout: settings.header_timeout };
+    serve::run(listener, usso_axum::router(usso.clone(), settings.http), &bounds, stop).await;
+    usso.checkpoint().await.map_err(Failure::start)
 }

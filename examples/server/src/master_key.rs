@@ -46,8 +46,7 @@ fn from_file(settings: &Settings) -> Result<Secret<[u8; 32]>, Failure> {
     }
     let path = with_ending(&settings.database, ".key");
     let exists = |path: &Path| {
-        path.try_exists()
-            .map_err(|error| Failure::start(format!("{}: {error}", path.display())))
+        path.try_exists().map_err(|error| Failure::start(format!("{}: {error}", path.display())))
     };
     if !exists(&path)? {
         if exists(&settings.database)? {

@@ -44,11 +44,7 @@ pub(crate) struct Bounds {
 /// Serves until a signal to stop, then finishes the requests that run.
 pub(crate) async fn run(listener: TcpListener, router: Router, bounds: &Bounds, stop: Stop) {
     let places = Arc::new(Semaphore::new(bounds.connections));
-    let served = Served {
-        http: builder(bounds),
-        router,
-        graceful: GracefulShutdown::new(),
-    };
+    let served = Served { http: builder(bounds), router, graceful: GracefulShutdown::new() };
     let mut stop = pin!(stop.asked());
     loop {
         let next = async {

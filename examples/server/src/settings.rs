@@ -53,19 +53,13 @@ pub(crate) struct BadSetting {
 
 impl BadSetting {
     pub(crate) fn new(name: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            problem: problem.into(),
-        }
+        Self { name: name.into(), problem: problem.into() }
     }
 
     /// Finds the variable for a complaint of the engine, which begins with its name of the field.
     pub(crate) fn of_engine(complaint: &str) -> Self {
         let named = |field: &&Field| complaint.starts_with(field.key.trim_end_matches("_days"));
-        let field = FIELDS
-            .iter()
-            .filter(named)
-            .max_by_key(|field| field.key.len());
+        let field = FIELDS.iter().filter(named).max_by_key(|field| field.key.len());
         Self::new(field.map_or("settings", |field| field.variable), complaint)
     }
 }
@@ -154,9 +148,8 @@ impl Settings {
             let bad = |why: String| BadSetting::new(&*name, why);
             match FIELDS.iter().find(|field| field.variable == name) {
                 Some(field) => {
-                    let text = value
-                        .into_string()
-                        .map_err(|_| bad("it is not UTF-8".to_owned()))?;
+                    let text =
+                        value.into_string().map_err(|_| bad("it is not UTF-8".to_owned()))?;
                     take(self, field, &text).map_err(bad)?;
                 }
                 None if name.starts_with("USSO_") => return Err(bad(UNKNOWN.to_owned())),
@@ -181,11 +174,8 @@ fn flat(table: toml::Table) -> Vec<(String, Toml)> {
     let mut fields = Vec::new();
     for (name, value) in table {
         match value {
-            Toml::Table(section) if is_section(&name) => fields.extend(
-                section
-                    .into_iter()
-                    .map(|(key, value)| (format!("{name}.{key}"), value)),
-            ),
+            Toml::Table(section) if is_section(&name) => fields
+                .extend(section.into_iter().map(|(key, value)| (format!("{name}.{key}"), value))),
             value => fields.push((name, value)),
         }
     }
@@ -212,9 +202,7 @@ fn plain(value: Toml) -> Result<String, String> {
 
 fn line_of(error: &toml::de::Error, text: &str) -> String {
     let before = error.span().and_then(|span| text.get(..span.start));
-    before.map_or_else(String::new, |before| {
-        format!("line {}: ", before.matches('\n').count() + 1)
-    })
+    before.map_or_else(String::new, |before| format!("line {}: ", before.matches('\n').count() + 1))
 }
 
 /// The part of `--help` about settings.
@@ -223,10 +211,8 @@ pub(crate) fn help() -> String {
     for field in FIELDS {
         let Field { variable, key, .. } = field;
         let (Value(default) | Otherwise(default)) = field.default;
-        let lines = format!(
-            "\n  {variable} ({key})\n      {}\n      [default: {default}]\n",
-            field.help
-        );
+        let lines =
+            format!("\n  {variable} ({key})\n      {}\n      [default: {default}]\n", field.help);
         help.push_str(&lines);
     }
     help.push_str("\nIn the file, a name with a dot is a field of a section: [hashing], [limits].");

@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use usso_core::{
     Deps, Ports, StartError, Usso,
     access::SUPERADMIN,
-    flow::password::{self, Ensured, Refused},
+    flow::password::{self, Ensured, Refused, Wanted},
     kernel::{
         entropy::{SystemEntropy, bearer_secret},
         event::Origin,
@@ -49,13 +49,19 @@ pub(crate) async fn engine(settings: &Settings, issuer: String) -> Result<Usso, 
     let mut config = settings.engine.clone();
     config.issuer = issuer;
     let ports = Ports::new(Store::new(store), master);
-    Usso::start(config, ports)
-        .await
-        .map_err(|error| match error {
-            StartError::Config(complaint) => BadSetting::of_engine(&complaint).into(),
-            StartError::Fault(fault) => explain(&fault, settings),
-            other => Failure::start(other),
-        })
+    let usso = Usso::start(config, ports).await.map_err(|error| match error {
+        StartError::Config(complaint) => BadSetting::of_engine(&complaint).into(),
+        StartError::Fault(fault) => explain(&fault, settings),
+        other => Failure::start(other),
+    })?;
+    if settings.master_key_previous.is_some() {
+        let tenants = usso.reseal().await.map_err(|fault| explain(&fault, settings))?;
+        tracing::info!(
+            tenants,
+            "keys sealed anew; USSO_MASTER_KEY_PREVIOUS is not needed any more"
+        );
+    }
+    Ok(usso)
 }
 
 fn explain(fault: &Fault, settings: &Settings) -> Failure {
@@ -76,37 +82,29 @@ fn explain(fault: &Fault, settings: &Settings) -> Failure {
 ///
 /// [`Failure`] if the password is refused or the engine failed.
 pub(crate) async fn administrator(usso: &Usso, settings: &Settings) -> Result<Password, Failure> {
-    let tenant = usso
-        .tenant(TenantId::DEFAULT)
-        .await
-        .map_err(Failure::start)?;
+    let tenant = usso.tenant(TenantId::DEFAULT).await.map_err(Failure::start)?;
     let tenant = tenant.ok_or_else(|| Failure::start("the default tenant is missing"))?;
     let length = tenant.settings.password_min_length.max(PASSWORD_LENGTH);
     let deps = usso.deps(Arc::clone(&tenant), Origin::default());
-    let ensure = async |password| ensure(&deps, &settings.admin, password).await;
     if let Some(given) = &settings.system_password {
-        if ensure(Some(given.expose())).await?.is_none() {
-            ensure(Some(given.expose())).await?;
+        let wanted = || Wanted::Always(Secret::new(given.expose().clone()));
+        // Where another process created the account first, it may have another password.
+        if ensure(&deps, &settings.admin, wanted()).await?.is_none() {
+            ensure(&deps, &settings.admin, wanted()).await?;
         }
         return Ok(Password::Given);
     }
-    if ensure(None).await? != Some(Ensured::NeedsPassword) {
-        return Ok(Password::Unknown);
-    }
     let password = random_password(length)?;
-    let ensured = ensure(Some(password.expose())).await?;
-    Ok(ensured.map_or(Password::Unknown, |_| Password::Random(password)))
+    let wanted = Wanted::IfNew(Secret::new(password.expose().clone()));
+    Ok(match ensure(&deps, &settings.admin, wanted).await? {
+        Some(Ensured::Created) => Password::Random(password),
+        _ => Password::Unknown,
+    })
 }
 
 /// `None` if another process created the account at the same moment.
-async fn ensure(
-    deps: &Deps,
-    admin: &str,
-    password: Option<&str>,
-) -> Result<Option<Ensured>, Failure> {
-    let password = password.map(|text| Secret::new(text.to_owned()));
-    let ensured = password::ensure(deps, admin, password, &[SUPERADMIN]).await;
-    match ensured {
+async fn ensure(deps: &Deps, admin: &str, wanted: Wanted) -> Result<Option<Ensured>, Failure> {
+    match password::ensure(deps, admin, wanted, &[SUPERADMIN]).await {
         Ok(ensured) => Ok(Some(ensured)),
         Err(Stop::Fault(fault)) => Err(Failure::start(fault)),
         Err(Stop::Refused(refused)) => match refused {

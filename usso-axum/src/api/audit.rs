@@ -70,10 +70,5 @@ pub(crate) async fn query(
         cursor: filter.cursor,
         limit: page_limit(filter.limit)?,
     };
-    Ok(Answer(
-        audit::query(&deps, query)
-            .await?
-            .map(EventView::from)
-            .into(),
-    ))
+    Ok(Answer(audit::query(&deps, query).await?.map(EventView::from).into()))
 }

@@ -22,29 +22,16 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
 pub(crate) fn router(openapi: OpenApi) -> Router<App> {
     Router::new()
         .route("/openapi.json", get(async move || Json(openapi.clone())))
-        .route(
-            "/docs",
-            get(async || file("text/html; charset=utf-8", PAGE)),
-        )
-        .route(
-            "/docs.js",
-            get(async || file("text/javascript; charset=utf-8", SCRIPT)),
-        )
-        .route(
-            "/docs.css",
-            get(async || file("text/css; charset=utf-8", STYLE)),
-        )
+        .route("/docs", get(async || file("text/html; charset=utf-8", PAGE)))
+        .route("/docs.js", get(async || file("text/javascript; charset=utf-8", SCRIPT)))
+        .route("/docs.css", get(async || file("text/css; charset=utf-8", STYLE)))
 }
 
 /// The document without its routes, which the handlers add.
 pub(crate) fn document() -> OpenApi {
-    let bearer = HttpBuilder::new()
-        .scheme(HttpAuthScheme::Bearer)
-        .bearer_format("JWT")
-        .build();
-    let components = ComponentsBuilder::new()
-        .security_scheme("bearer", SecurityScheme::Http(bearer))
-        .build();
+    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+    let components =
+        ComponentsBuilder::new().security_scheme("bearer", SecurityScheme::Http(bearer)).build();
     let info = InfoBuilder::new()
         .title("usso")
         .version(env!("CARGO_PKG_VERSION"))
@@ -54,10 +41,7 @@ pub(crate) fn document() -> OpenApi {
              `/t/{tenant}` for other tenants than the default one.",
         ))
         .build();
-    OpenApiBuilder::new()
-        .info(info)
-        .components(Some(components))
-        .build()
+    OpenApiBuilder::new().info(info).components(Some(components)).build()
 }
 
 fn file(kind: &'static str, text: &'static str) -> Response {

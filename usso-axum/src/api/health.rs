@@ -42,10 +42,7 @@ async fn metrics(State(app): State<App>, request: Request) -> Result<Response, F
     if !allowed {
         return Err(Failure::unknown_route());
     }
-    Ok((
-        [(header::CONTENT_TYPE, "text/plain; version=0.0.4")],
-        app.metrics.render(),
-    )
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], app.metrics.render())
         .into_response())
 }
 
@@ -53,15 +50,6 @@ async fn metrics(State(app): State<App>, request: Request) -> Result<Response, F
 fn is_direct_loopback(request: &Request) -> bool {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
     let local = peer.is_some_and(|info| info.0.ip().to_canonical().is_loopback());
-    let passed_on = [
-        "forwarded",
-        "x-forwarded-for",
-        "x-forwarded-host",
-        "x-real-ip",
-        "via",
-    ];
-    local
-        && !passed_on
-            .iter()
-            .any(|name| request.headers().contains_key(*name))
+    let passed_on = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"];
+    local && !passed_on.iter().any(|name| request.headers().contains_key(*name))
 }

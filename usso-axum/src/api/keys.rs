@@ -46,10 +46,7 @@ pub(crate) async fn rotate(
 fn view(keys: &LoadedKeys) -> Page<KeyView> {
     let ring = keys.ring();
     let retired = ring.retired.iter().map(|key| KeyView::new(key, "retired"));
-    let working = [
-        KeyView::new(&ring.current, "current"),
-        KeyView::new(&ring.next, "next"),
-    ];
+    let working = [KeyView::new(&ring.current, "current"), KeyView::new(&ring.next, "next")];
     let items = working.into_iter().chain(retired).collect();
     usso_core::store::Page { items, next: None }.into()
 }
@@ -65,13 +62,10 @@ pub(crate) async fn jwks(
 ) -> Result<Response, Failure> {
     let keys = keys::load(&deps).await?;
     let jwks = keys.jwks();
-    let known = headers
-        .get_all(header::IF_NONE_MATCH)
-        .iter()
-        .filter_map(|value| value.to_str().ok());
-    let mut known = known
-        .flat_map(|value| value.split(','))
-        .map(|tag| tag.trim().trim_start_matches("W/"));
+    let known =
+        headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    let mut known =
+        known.flat_map(|value| value.split(',')).map(|tag| tag.trim().trim_start_matches("W/"));
     let fresh = known.any(|tag| tag == &*jwks.etag || tag == "*");
     let mut answer = if fresh {
         StatusCode::NOT_MODIFIED.into_response()
@@ -159,8 +153,5 @@ fn public(answer: &mut Response) {
     if let Ok(age) = HeaderValue::from_str(&age) {
         headers.insert(header::CACHE_CONTROL, age);
     }
-    headers.insert(
-        header::ACCESS_CONTROL_ALLOW_ORIGIN,
-        HeaderValue::from_static("*"),
-    );
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
 }

@@ -57,11 +57,7 @@ pub(crate) struct App {
 ///
 /// Every refusal is `{"error_code", "message": {"en"}, "detail"?, "request_id"}`.
 pub fn router(usso: Usso, config: HttpConfig) -> Router {
-    let app = App {
-        usso,
-        config: Arc::new(config),
-        metrics: Metrics::new(),
-    };
+    let app = App { usso, config: Arc::new(config), metrics: Metrics::new() };
     let (tenanted, openapi) = tenanted().split_for_parts();
     let tenanted = tenanted.with_state(app.clone());
     Router::new()
@@ -89,11 +85,7 @@ fn tenanted() -> OpenApiRouter<App> {
         .routes(routes!(session::list, session::end_all))
         .routes(routes!(session::end))
         .routes(routes!(user_admin::list, user_admin::create))
-        .routes(routes!(
-            user_admin::read,
-            user_admin::update,
-            user_admin::delete
-        ))
+        .routes(routes!(user_admin::read, user_admin::update, user_admin::delete))
         .routes(routes!(user_admin::end_sessions))
         .routes(routes!(tenant::list, tenant::create))
         .routes(routes!(tenant::read, tenant::update))
@@ -111,9 +103,7 @@ fn tenanted() -> OpenApiRouter<App> {
 #[expect(clippy::needless_pass_by_value, reason = "the layer hands it over")]
 fn panicked(reason: Box<dyn Any + Send>) -> axum::response::Response {
     let text = reason.downcast_ref::<String>().map(String::as_str);
-    let text = text
-        .or_else(|| reason.downcast_ref::<&str>().copied())
-        .unwrap_or("unknown");
+    let text = text.or_else(|| reason.downcast_ref::<&str>().copied()).unwrap_or("unknown");
     tracing::error!(panic = text, "a handler panicked");
     Failure::internal().into_response()
 }

@@ -109,10 +109,7 @@ pub(crate) async fn register(
     let name = body.name.unwrap_or_default();
     let (user, tokens) = password::register(&deps, &identifier, body.secret, name).await?;
     let view = UserView::read(&deps, user).await?;
-    Ok((
-        StatusCode::CREATED,
-        deliver(&deps, &uri, &tokens, Some(view), body.transport),
-    )
+    Ok((StatusCode::CREATED, deliver(&deps, &uri, &tokens, Some(view), body.transport))
         .into_response())
 }
 

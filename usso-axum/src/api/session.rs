@@ -56,10 +56,7 @@ pub(crate) fn deliver(
     } else {
         None
     };
-    (
-        set_cookie(cookie),
-        Answer(TokenView::new(tokens, user, !as_cookie)),
-    )
+    (set_cookie(cookie), Answer(TokenView::new(tokens, user, !as_cookie)))
 }
 
 fn set_cookie(
@@ -102,11 +99,7 @@ pub(crate) async fn refresh(
     let presented = presented(&deps, &headers, &extensions, body)?;
     let Some((token, transport)) = presented else {
         let message = "Send the refresh token in the body or its cookie.";
-        return Err(Failure::new(
-            StatusCode::UNAUTHORIZED,
-            "session.refresh_missing",
-            message,
-        ));
+        return Err(Failure::new(StatusCode::UNAUTHORIZED, "session.refresh_missing", message));
     };
     let (_, tokens) = refresh::refresh(&deps, &token).await?;
     Ok(deliver(&deps, &uri, &tokens, None, transport))
@@ -127,10 +120,7 @@ pub(crate) async fn logout(
     if let Some((token, _)) = presented(&deps, &headers, &extensions, body)? {
         session::end_by_refresh_token(&deps, &token).await?;
     }
-    Ok((
-        StatusCode::NO_CONTENT,
-        set_cookie(cookie::remove(&deps, &uri)),
-    ))
+    Ok((StatusCode::NO_CONTENT, set_cookie(cookie::remove(&deps, &uri))))
 }
 
 /// Shows the caller's own account.
@@ -152,10 +142,7 @@ pub(crate) async fn list(
 ) -> Result<Answer<Page<SessionView>>, Failure> {
     let limit = paging.limit()?;
     let page = session::list(&deps, &caller.user, paging.cursor, limit).await?;
-    Ok(Answer(
-        page.map(|session| SessionView::new(&session, &caller.session))
-            .into(),
-    ))
+    Ok(Answer(page.map(|session| SessionView::new(&session, &caller.session)).into()))
 }
 
 /// Ends one of the caller's sessions.

@@ -60,12 +60,7 @@ pub(crate) async fn list(
     Parameters(paging): Parameters<Paging>,
 ) -> Result<Answer<Page<TenantView>>, Failure> {
     let limit = paging.limit()?;
-    Ok(Answer(
-        tenant::list(&deps, paging.cursor, limit)
-            .await?
-            .map(TenantView::from)
-            .into(),
-    ))
+    Ok(Answer(tenant::list(&deps, paging.cursor, limit).await?.map(TenantView::from).into()))
 }
 
 /// Creates a tenant.
@@ -79,21 +74,9 @@ pub(crate) async fn create(
     Superadmin { deps, caller }: Superadmin,
     Json(body): Json<Create>,
 ) -> Result<(StatusCode, Answer<TenantView>), Failure> {
-    let Create {
-        slug,
-        name,
-        domains,
-        settings,
-    } = body;
-    let new = NewTenant {
-        name: name.unwrap_or_else(|| slug.clone()),
-        slug,
-        domains,
-        settings,
-    };
-    let tenant = tenant::create(&deps, new, caller.user.id)
-        .await
-        .map_err(name_setting)?;
+    let Create { slug, name, domains, settings } = body;
+    let new = NewTenant { name: name.unwrap_or_else(|| slug.clone()), slug, domains, settings };
+    let tenant = tenant::create(&deps, new, caller.user.id).await.map_err(name_setting)?;
     Ok((StatusCode::CREATED, Answer(tenant.into())))
 }
 
@@ -123,22 +106,10 @@ pub(crate) async fn update(
     Id(id): Id<TenantId>,
     Json(body): Json<Update>,
 ) -> Result<Answer<TenantView>, Failure> {
-    let Update {
-        name,
-        domains,
-        settings,
-        status,
-    } = body;
+    let Update { name, domains, settings, status } = body;
     let settings = settings.unwrap_or_default();
-    let update = tenant::Update {
-        name,
-        domains,
-        settings,
-        status,
-    };
-    let tenant = tenant::update(&deps, id, update, caller.user.id)
-        .await
-        .map_err(name_setting)?;
+    let update = tenant::Update { name, domains, settings, status };
+    let tenant = tenant::update(&deps, id, update, caller.user.id).await.map_err(name_setting)?;
     Ok(Answer(tenant.into()))
 }
 

@@ -67,20 +67,8 @@ impl From<Update> for user::Update {
             Status::Active => UserStatus::Active,
             Status::Suspended => UserStatus::Suspended,
         });
-        let Update {
-            name,
-            roles,
-            scopes,
-            custom_claims,
-            ..
-        } = update;
-        Self {
-            name,
-            roles,
-            scopes,
-            status,
-            custom_claims,
-        }
+        let Update { name, roles, scopes, custom_claims, .. } = update;
+        Self { name, roles, scopes, status, custom_claims }
     }
 }
 
@@ -99,13 +87,7 @@ pub(crate) async fn list(
     for user in page.items {
         items.push(UserView::read(&deps, user).await?);
     }
-    Ok(Answer(
-        usso_core::store::Page {
-            items,
-            next: page.next,
-        }
-        .into(),
-    ))
+    Ok(Answer(usso_core::store::Page { items, next: page.next }.into()))
 }
 
 /// Creates a user.
@@ -119,26 +101,15 @@ pub(crate) async fn create(
     Admin { deps, caller }: Admin,
     Json(body): Json<Create>,
 ) -> Result<(StatusCode, Answer<UserView>), Failure> {
-    let identifiers: Result<Vec<Identifier>, _> = body
-        .identifiers
-        .iter()
-        .map(|text| Identifier::parse(text))
-        .collect();
+    let identifiers: Result<Vec<Identifier>, _> =
+        body.identifiers.iter().map(|text| Identifier::parse(text)).collect();
     let identifiers =
         identifiers.map_err(|reason| Failure::refused(&password::Refused::Identifier(reason)))?;
     user_admin::check_grant(&caller, &body.roles).map_err(|refused| Failure::refused(&refused))?;
     let name = body.name.unwrap_or_default();
-    let new = NewUser {
-        identifiers,
-        name,
-        roles: body.roles,
-        scopes: body.scopes,
-    };
+    let new = NewUser { identifiers, name, roles: body.roles, scopes: body.scopes };
     let user = password::create(&deps, new, body.secret, caller.user.id).await?;
-    Ok((
-        StatusCode::CREATED,
-        Answer(UserView::read(&deps, user).await?),
-    ))
+    Ok((StatusCode::CREATED, Answer(UserView::read(&deps, user).await?)))
 }
 
 /// Shows a user.

@@ -31,10 +31,7 @@ pub(crate) struct Page<T> {
 
 impl<T> From<store::Page<T>> for Page<T> {
     fn from(page: store::Page<T>) -> Self {
-        Self {
-            items: page.items,
-            next: page.next,
-        }
+        Self { items: page.items, next: page.next }
     }
 }
 
@@ -158,10 +155,7 @@ impl UserView {
             roles: user.roles,
             scopes: user.scopes,
             custom_claims: user.custom_claims,
-            identifiers: identifiers
-                .into_iter()
-                .map(|found| found.record.into())
-                .collect(),
+            identifiers: identifiers.into_iter().map(|found| found.record.into()).collect(),
             credential_methods: credentials
                 .iter()
                 .map(|found| found.record.method.as_str())
@@ -217,11 +211,7 @@ impl SessionView {
         Self {
             id: session.id.to_string(),
             current: session.id == current.id,
-            methods: session
-                .methods
-                .iter()
-                .map(|method| method.as_str())
-                .collect(),
+            methods: session.methods.iter().map(|method| method.as_str()).collect(),
             ip: session.device.address.map(|address| address.to_string()),
             user_agent: session.device.user_agent.clone(),
             authenticated_at: session.authenticated_at.to_string(),
@@ -259,11 +249,7 @@ impl From<Tenant> for TenantView {
             id: tenant.id.to_string(),
             slug: tenant.slug,
             name: tenant.name,
-            status: if tenant.status == TenantStatus::Active {
-                "active"
-            } else {
-                "suspended"
-            },
+            status: if tenant.status == TenantStatus::Active { "active" } else { "suspended" },
             domains: tenant.domains,
             settings: tenant.settings,
             created_at: tenant.created_at.to_string(),

@@ -39,9 +39,7 @@ impl FromRequestParts<App> for SignedIn {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
         let Context(deps) = Context::from_request_parts(parts, app).await?;
-        let caller = authenticate(&deps, bearer(&parts.headers)?)
-            .await
-            .map_err(of_token)?;
+        let caller = authenticate(&deps, bearer(&parts.headers)?).await.map_err(of_token)?;
         Ok(Self { deps, caller })
     }
 }
@@ -52,14 +50,8 @@ impl FromRequestParts<App> for Admin {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
         let Context(deps) = Context::from_request_parts(parts, app).await?;
         let token = bearer(&parts.headers)?;
-        let default = app
-            .usso
-            .tenant(TenantId::DEFAULT)
-            .await?
-            .ok_or_else(Failure::internal)?;
-        let caller = access::require_admin(&deps, default, token)
-            .await
-            .map_err(of_token)?;
+        let default = app.usso.tenant(TenantId::DEFAULT).await?.ok_or_else(Failure::internal)?;
+        let caller = access::require_admin(&deps, default, token).await.map_err(of_token)?;
         Ok(Self { deps, caller })
     }
 }
@@ -69,9 +61,8 @@ impl FromRequestParts<App> for Superadmin {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
         let Context(deps) = Context::from_request_parts(parts, app).await?;
-        let caller = access::require_superadmin(&deps, bearer(&parts.headers)?)
-            .await
-            .map_err(of_token)?;
+        let caller =
+            access::require_superadmin(&deps, bearer(&parts.headers)?).await.map_err(of_token)?;
         Ok(Self { deps, caller })
     }
 }
@@ -96,9 +87,7 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Failure> {
         return Err(Failure::bad_authorization());
     }
     let text = value.to_str().map_err(|_| Failure::bad_authorization())?;
-    let (scheme, token) = text
-        .split_once(' ')
-        .ok_or_else(Failure::bad_authorization)?;
+    let (scheme, token) = text.split_once(' ').ok_or_else(Failure::bad_authorization)?;
     let allowed = |c: char| c.is_ascii_alphanumeric() || "-._~+/=".contains(c);
     let well_formed = !token.is_empty() && token.chars().all(allowed);
     if !scheme.eq_ignore_ascii_case("bearer") || !well_formed {
@@ -117,9 +106,7 @@ mod tests {
         for value in values {
             headers.append(header::AUTHORIZATION, HeaderValue::from_static(value));
         }
-        bearer(&headers)
-            .map(str::to_owned)
-            .map_err(|failure| failure.code())
+        bearer(&headers).map(str::to_owned).map_err(|failure| failure.code())
     }
 
     #[test]
@@ -138,15 +125,8 @@ mod tests {
             "a",
             "Bearer\ta",
         ] {
-            assert_eq!(
-                read(&[bad]),
-                Err("access.authorization_malformed"),
-                "{bad:?}"
-            );
+            assert_eq!(read(&[bad]), Err("access.authorization_malformed"), "{bad:?}");
         }
-        assert_eq!(
-            read(&["Bearer a", "Bearer a"]),
-            Err("access.authorization_malformed")
-        );
+        assert_eq!(read(&["Bearer a", "Bearer a"]), Err("access.authorization_malformed"));
     }
 }

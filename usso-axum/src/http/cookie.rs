@@ -19,22 +19,12 @@ const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// The refresh token of the request's cookie; `None` if there is none or more than one.
 pub(crate) fn read(headers: &HeaderMap) -> Option<RefreshToken> {
-    let values = headers
-        .get_all(header::COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok());
-    let pairs = values
-        .flat_map(|value| value.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='));
-    let mut found = pairs
-        .filter(|(name, _)| *name == NAME)
-        .map(|(_, value)| value);
+    let values = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let pairs =
+        values.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    let mut found = pairs.filter(|(name, _)| *name == NAME).map(|(_, value)| value);
     let first = found.next()?;
-    if found.next().is_some() {
-        None
-    } else {
-        Some(RefreshToken::new(first.to_owned()))
-    }
+    if found.next().is_some() { None } else { Some(RefreshToken::new(first.to_owned())) }
 }
 
 /// The `Set-Cookie` that keeps a refresh token for `life`.
@@ -54,11 +44,7 @@ pub(crate) fn remove(deps: &Deps, uri: &Uri) -> Option<HeaderValue> {
 
 fn build(deps: &Deps, uri: &Uri, value: &str, life: Duration) -> Option<HeaderValue> {
     let path = auth_path(uri.path());
-    let secure = if deps.issuer().starts_with("https://") {
-        "; Secure"
-    } else {
-        ""
-    };
+    let secure = if deps.issuer().starts_with("https://") { "; Secure" } else { "" };
     let text = format!(
         "{NAME}={value}; Path={path}; Max-Age={}; HttpOnly; SameSite=Strict{secure}",
         life.as_secs()
@@ -71,9 +57,7 @@ fn build(deps: &Deps, uri: &Uri, value: &str, life: Duration) -> Option<HeaderVa
 /// The path of the `auth` routes, wherever the router is mounted.
 fn auth_path(path: &str) -> &str {
     const AUTH: &str = "/api/sso/v1/auth";
-    path.find(AUTH)
-        .and_then(|start| path.get(..start + AUTH.len()))
-        .unwrap_or("/")
+    path.find(AUTH).and_then(|start| path.get(..start + AUTH.len())).unwrap_or("/")
 }
 
 /// Refuses a request with a cookie that another site made the browser send.
@@ -86,19 +70,10 @@ pub(crate) fn check_site(
 ) -> Result<(), Failure> {
     let foreign = || {
         let message = "The request comes from another site.";
-        Err(Failure::new(
-            StatusCode::FORBIDDEN,
-            "request.cross_site",
-            message,
-        ))
+        Err(Failure::new(StatusCode::FORBIDDEN, "request.cross_site", message))
     };
-    let allowed = |origin: &str| {
-        deps.tenant
-            .settings
-            .allowed_origins
-            .iter()
-            .any(|allowed| allowed == origin)
-    };
+    let allowed =
+        |origin: &str| deps.tenant.settings.allowed_origins.iter().any(|allowed| allowed == origin);
     if let Some(origin) = headers.get(header::ORIGIN) {
         let origin = origin.to_str().unwrap_or_default();
         let host = origin.split_once("://").map_or("", |(_, host)| host);
@@ -106,11 +81,7 @@ pub(crate) fn check_site(
         let own = !host.is_empty() && asked == Some(host)
             || deps.issuer().starts_with(&format!("{origin}/"));
         let own = own || deps.issuer() == origin;
-        return if own || allowed(origin) {
-            Ok(())
-        } else {
-            foreign()
-        };
+        return if own || allowed(origin) { Ok(()) } else { foreign() };
     }
     match single(headers, &FETCH_SITE) {
         Some("same-origin" | "none") => Ok(()),
@@ -131,10 +102,7 @@ mod tests {
     #[test]
     fn the_cookie_goes_to_the_auth_routes_only() {
         assert_eq!(auth_path("/api/sso/v1/auth/login"), "/api/sso/v1/auth");
-        assert_eq!(
-            auth_path("/id/t/acme/api/sso/v1/auth/refresh"),
-            "/id/t/acme/api/sso/v1/auth"
-        );
+        assert_eq!(auth_path("/id/t/acme/api/sso/v1/auth/refresh"), "/id/t/acme/api/sso/v1/auth");
     }
 
     #[test]

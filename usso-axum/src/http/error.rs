@@ -53,14 +53,7 @@ enum Challenge {
 
 impl Failure {
     pub(crate) fn new(status: StatusCode, code: &'static str, message: &'static str) -> Self {
-        Self {
-            status,
-            code,
-            message,
-            detail: None,
-            retry_after: None,
-            challenge: Challenge::None,
-        }
+        Self { status, code, message, detail: None, retry_after: None, challenge: Challenge::None }
     }
 
     pub(crate) fn detail(mut self, detail: impl Into<String>) -> Self {
@@ -71,19 +64,12 @@ impl Failure {
     pub(crate) fn missing_token() -> Self {
         let message = "Sign in: this needs an access token.";
         let failure = Self::new(StatusCode::UNAUTHORIZED, "access.token_missing", message);
-        Self {
-            challenge: Challenge::Missing,
-            ..failure
-        }
+        Self { challenge: Challenge::Missing, ..failure }
     }
 
     pub(crate) fn bad_authorization() -> Self {
         let message = "The Authorization header must be one \"Bearer\" and one token.";
-        Self::new(
-            StatusCode::BAD_REQUEST,
-            "access.authorization_malformed",
-            message,
-        )
+        Self::new(StatusCode::BAD_REQUEST, "access.authorization_malformed", message)
     }
 
     pub(crate) fn internal() -> Self {
@@ -104,34 +90,21 @@ impl Failure {
 
     pub(crate) fn wrong_method() -> Self {
         let message = "This address does not answer to this method.";
-        Self::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "request.wrong_method",
-            message,
-        )
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "request.wrong_method", message)
     }
 
     pub(crate) fn timeout() -> Self {
         let message = "The request took too long.";
         let failure = Self::new(StatusCode::SERVICE_UNAVAILABLE, "request.timeout", message);
-        Self {
-            retry_after: Some(Duration::from_secs(1)),
-            ..failure
-        }
+        Self { retry_after: Some(Duration::from_secs(1)), ..failure }
     }
 
     /// A refusal of an access token.
     pub(crate) fn of_token(refusal: &impl Refusal) -> Self {
         let failure = Self::refused(refusal);
-        let challenge = if refusal.status() == 401 {
-            Challenge::InvalidToken
-        } else {
-            Challenge::None
-        };
-        Self {
-            challenge,
-            ..failure
-        }
+        let challenge =
+            if refusal.status() == 401 { Challenge::InvalidToken } else { Challenge::None };
+        Self { challenge, ..failure }
     }
 
     pub(crate) fn refused(refusal: &impl Refusal) -> Self {
@@ -174,10 +147,7 @@ impl From<Fault> for Failure {
             StatusCode::from_u16(fault.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let retry_after =
             (status == StatusCode::SERVICE_UNAVAILABLE).then_some(Duration::from_secs(5));
-        Self {
-            retry_after,
-            ..Self::new(status, fault.code(), message)
-        }
+        Self { retry_after, ..Self::new(status, fault.code(), message) }
     }
 }
 
@@ -208,10 +178,7 @@ impl IntoResponse for Failure {
             Challenge::None => None,
         };
         if let Some(challenge) = challenge {
-            headers.insert(
-                header::WWW_AUTHENTICATE,
-                HeaderValue::from_static(challenge),
-            );
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         response.extensions_mut().insert(self);
         response

@@ -62,9 +62,7 @@ impl<T: DeserializeOwned> FromRequest<App> for OptionalJson<T> {
 /// `application/json`, with parameters or not, sent once.
 fn is_json(headers: &HeaderMap) -> bool {
     let text = super::request::single(headers, &header::CONTENT_TYPE).unwrap_or_default();
-    text.split(';')
-        .next()
-        .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+    text.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
 }
 
 async fn read(request: Request<Body>, app: &App) -> Result<Vec<u8>, Failure> {
@@ -73,11 +71,7 @@ async fn read(request: Request<Body>, app: &App) -> Result<Vec<u8>, Failure> {
         Ok(body) => Ok(body.to_bytes().to_vec()),
         Err(error) if error.is::<LengthLimitError>() => {
             let message = "The body is too large.";
-            Err(Failure::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "request.too_large",
-                message,
-            ))
+            Err(Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "request.too_large", message))
         }
         Err(_) => Err(Failure::new(
             StatusCode::BAD_REQUEST,
@@ -89,19 +83,14 @@ async fn read(request: Request<Body>, app: &App) -> Result<Vec<u8>, Failure> {
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
     let bad = |code, message| Failure::new(StatusCode::BAD_REQUEST, code, message);
-    let value = json::parse(
-        body,
-        Limits {
-            max_depth: DEPTH_MAX,
-        },
-    )
-    .map_err(|error| match error {
-        json::Error::DuplicateMember => {
-            bad("request.duplicate_member", "The JSON has a member twice.")
-        }
-        json::Error::TooDeep => bad("request.too_deep", "The JSON is nested too deeply."),
-        _ => bad("request.malformed", "The body is not JSON."),
-    })?;
+    let value =
+        json::parse(body, Limits { max_depth: DEPTH_MAX }).map_err(|error| match error {
+            json::Error::DuplicateMember => {
+                bad("request.duplicate_member", "The JSON has a member twice.")
+            }
+            json::Error::TooDeep => bad("request.too_deep", "The JSON is nested too deeply."),
+            _ => bad("request.malformed", "The body is not JSON."),
+        })?;
     serde_json::from_value(value).map_err(|error| invalid(&error))
 }
 

@@ -26,9 +26,8 @@ use crate::api::App;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const REQUEST_ID_MAX: usize = 64;
-const SECONDS: &[f64] = &[
-    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0,
-];
+const SECONDS: &[f64] =
+    &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
 
 /// The metrics of one router. Not global: two routers in one process do not mix.
 #[derive(Clone)]
@@ -41,15 +40,10 @@ impl Metrics {
     pub(crate) fn new() -> Self {
         let builder = PrometheusBuilder::new();
         // Only an empty list is refused.
-        let builder = builder
-            .set_buckets(SECONDS)
-            .unwrap_or_else(|_| PrometheusBuilder::new());
+        let builder = builder.set_buckets(SECONDS).unwrap_or_else(|_| PrometheusBuilder::new());
         let recorder = builder.build_recorder();
         let handle = recorder.handle();
-        Self {
-            recorder: Arc::new(recorder),
-            handle,
-        }
+        Self { recorder: Arc::new(recorder), handle }
     }
 
     /// The text that Prometheus reads.
@@ -95,7 +89,8 @@ pub(crate) async fn observe(State(app): State<App>, mut request: Request, next: 
         request.extensions_mut().insert(AskedHost(host));
     }
     let span = tracing::info_span!("request", request_id = &*id);
-    let answer = tokio::time::timeout(app.config.request_timeout, next.run(request).instrument(span)).await;
+    let answer =
+        tokio::time::timeout(app.config.request_timeout, next.run(request).instrument(span)).await;
     let mut response = answer.unwrap_or_else(|_| Failure::timeout().into_response());
     let seconds = watch.elapsed().as_secs_f64();
     app.metrics.count(method, &route, &response, seconds);
@@ -162,29 +157,16 @@ fn harden(headers: &mut HeaderMap, app: &App, id: &str) {
     }
     let defaults = [
         (header::CACHE_CONTROL, "no-store"),
-        (
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; frame-ancestors 'none'",
-        ),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
     ];
     for (name, value) in defaults {
-        headers
-            .entry(name)
-            .or_insert(HeaderValue::from_static(value));
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-    headers.insert(
-        header::REFERRER_POLICY,
-        HeaderValue::from_static("no-referrer"),
-    );
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     if app.usso.config().issuer.starts_with("https://") {
         let value = HeaderValue::from_static("max-age=31536000");
-        headers
-            .entry(header::STRICT_TRANSPORT_SECURITY)
-            .or_insert(value);
+        headers.entry(header::STRICT_TRANSPORT_SECURITY).or_insert(value);
     }
 }

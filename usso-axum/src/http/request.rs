@@ -39,11 +39,7 @@ impl FromRequestParts<App> for Context {
         let Published(deps) = Published::from_request_parts(parts, app).await?;
         if deps.tenant.status != TenantStatus::Active {
             let message = "The tenant is suspended.";
-            return Err(Failure::new(
-                StatusCode::FORBIDDEN,
-                "tenant.suspended",
-                message,
-            ));
+            return Err(Failure::new(StatusCode::FORBIDDEN, "tenant.suspended", message));
         }
         Ok(Self(deps))
     }
@@ -64,22 +60,13 @@ impl FromRequestParts<App> for Published {
         );
         let tenant = find_tenant(app, &asked).await?;
         let tenant = tenant.ok_or_else(|| Failure::refused(&TenantRefused::Unknown))?;
-        let request_id = parts
-            .extensions
-            .get::<RequestId>()
-            .map(|id| id.0.to_string());
-        let user_agent = parts
-            .headers
-            .get(header::USER_AGENT)
-            .and_then(|value| value.to_str().ok());
+        let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.to_string());
+        let user_agent =
+            parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
         let origin = Origin {
             address: asked.address,
             request_id: request_id.unwrap_or_default(),
-            user_agent: user_agent
-                .unwrap_or_default()
-                .chars()
-                .take(USER_AGENT_CHARS)
-                .collect(),
+            user_agent: user_agent.unwrap_or_default().chars().take(USER_AGENT_CHARS).collect(),
         };
         Ok(Self(app.usso.deps(tenant, origin)))
     }
@@ -100,22 +87,15 @@ impl Asked {
         extensions: &Extensions,
         proxies: &[IpNet],
     ) -> Self {
-        let peer = extensions
-            .get::<ConnectInfo<SocketAddr>>()
-            .map(|info| info.0.ip().to_canonical());
+        let peer =
+            extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_canonical());
         let forwarded = peer.is_some_and(|peer| is_proxy(peer, proxies));
         let text = |name: &HeaderName| single(headers, name).map(str::to_owned);
         let forwarded_host = if forwarded { text(&FORWARDED_HOST) } else { None };
-        let path = extensions
-            .get::<OriginalUri>()
-            .map_or(path, |original| original.path());
+        let path = extensions.get::<OriginalUri>().map_or(path, |original| original.path());
         Self {
             address: peer.map(|peer| {
-                if forwarded {
-                    forwarded_for(headers, proxies).unwrap_or(peer)
-                } else {
-                    peer
-                }
+                if forwarded { forwarded_for(headers, proxies).unwrap_or(peer) } else { peer }
             }),
             host: forwarded_host.or_else(|| text(&header::HOST)),
             path: tenant_in_path(path).map(str::to_owned),
@@ -136,9 +116,7 @@ pub(crate) async fn find_tenant(app: &App, asked: &Asked) -> Result<Option<Arc<T
 
 /// The `{tenant}` of `…/t/{tenant}/api/…` and `…/t/{tenant}/.well-known/…`.
 fn tenant_in_path(path: &str) -> Option<&str> {
-    let end = path
-        .find("/api/sso/v1/")
-        .or_else(|| path.find("/.well-known/"))?;
+    let end = path.find("/api/sso/v1/").or_else(|| path.find("/.well-known/"))?;
     let (before, tenant) = path.get(..end)?.rsplit_once('/')?;
     (before == "/t" || before.ends_with("/t")).then_some(tenant)
 }
@@ -179,9 +157,8 @@ fn forwarded_for(headers: &HeaderMap, proxies: &[IpNet]) -> Option<IpAddr> {
 }
 
 fn parse_address(text: &str) -> Option<IpAddr> {
-    let address = text
-        .parse::<IpAddr>()
-        .or_else(|_| text.parse::<SocketAddr>().map(|socket| socket.ip()));
+    let address =
+        text.parse::<IpAddr>().or_else(|_| text.parse::<SocketAddr>().map(|socket| socket.ip()));
     address.ok().map(|address| address.to_canonical())
 }
 
@@ -201,26 +178,11 @@ mod tests {
     #[test]
     fn the_nearest_foreign_address_counts() {
         assert_eq!(forwarded(&["203.0.113.9"]).as_deref(), Some("203.0.113.9"));
-        assert_eq!(
-            forwarded(&["1.1.1.1, 203.0.113.9, 10.0.0.2"]).as_deref(),
-            Some("203.0.113.9")
-        );
-        assert_eq!(
-            forwarded(&["1.1.1.1", "203.0.113.9"]).as_deref(),
-            Some("203.0.113.9")
-        );
-        assert_eq!(
-            forwarded(&["::ffff:203.0.113.9"]).as_deref(),
-            Some("203.0.113.9")
-        );
-        assert_eq!(
-            forwarded(&["203.0.113.9:4711"]).as_deref(),
-            Some("203.0.113.9")
-        );
-        assert_eq!(
-            forwarded(&["203.0.113.9, evil, 10.0.0.2"]).as_deref(),
-            Some("10.0.0.2")
-        );
+        assert_eq!(forwarded(&["1.1.1.1, 203.0.113.9, 10.0.0.2"]).as_deref(), Some("203.0.113.9"));
+        assert_eq!(forwarded(&["1.1.1.1", "203.0.113.9"]).as_deref(), Some("203.0.113.9"));
+        assert_eq!(forwarded(&["::ffff:203.0.113.9"]).as_deref(), Some("203.0.113.9"));
+        assert_eq!(forwarded(&["203.0.113.9:4711"]).as_deref(), Some("203.0.113.9"));
+        assert_eq!(forwarded(&["203.0.113.9, evil, 10.0.0.2"]).as_deref(), Some("10.0.0.2"));
         assert_eq!(forwarded(&["evil"]), None);
         assert_eq!(forwarded(&[]), None);
     }
@@ -228,10 +190,7 @@ mod tests {
     #[test]
     fn the_tenant_stands_before_the_api() {
         assert_eq!(tenant_in_path("/t/acme/api/sso/v1/me"), Some("acme"));
-        assert_eq!(
-            tenant_in_path("/id/t/acme/.well-known/jwks.json"),
-            Some("acme")
-        );
+        assert_eq!(tenant_in_path("/id/t/acme/.well-known/jwks.json"), Some("acme"));
         assert_eq!(tenant_in_path("/api/sso/v1/me"), None);
         assert_eq!(tenant_in_path("/x/acme/api/sso/v1/me"), None);
         assert_eq!(tenant_in_path("/t/"), None);

@@ -16,20 +16,13 @@ async fn the_documented_calls_work_unchanged() {
     }
     assert_eq!(login.json["token_type"], "Bearer");
     assert_eq!(login.json["expires_in"], 900);
-    let me = get(&api("me"))
-        .bearer(&login.text_of("access_token"))
-        .send(&world)
-        .await;
+    let me = get(&api("me")).bearer(&login.text_of("access_token")).send(&world).await;
     assert_eq!(me.status, 200);
     assert_eq!(me.json["identifiers"][0]["identifier"], "user@example.com");
     assert_eq!(me.json["uid"], login.json["user"]["id"]);
     assert_eq!(me.json["credential_methods"], json!(["password"]));
     let jwks = get("/.well-known/jwks.json").send(&world).await;
-    assert_eq!(
-        jwks.json["keys"].as_array().unwrap().len(),
-        2,
-        "current and next"
-    );
+    assert_eq!(jwks.json["keys"].as_array().unwrap().len(), 2, "current and next");
 }
 
 #[tokio::test]
@@ -42,31 +35,19 @@ async fn an_answer_with_tokens_is_never_cached() {
 #[tokio::test]
 async fn a_refresh_token_works_once() {
     let world = World::new().await;
-    let first = world
-        .register("user@example.com")
-        .await
-        .text_of("refresh_token");
+    let first = world.register("user@example.com").await.text_of("refresh_token");
     let second = world.refresh(&first).await;
     assert_eq!(second.status, 200);
     world.wait(11);
-    assert_eq!(
-        world.refresh(&first).await.refusal(),
-        (401, "session.refresh_reused")
-    );
+    assert_eq!(world.refresh(&first).await.refusal(), (401, "session.refresh_reused"));
     let successor = second.text_of("refresh_token");
-    assert_eq!(
-        world.refresh(&successor).await.refusal(),
-        (401, "session.refresh_not_valid")
-    );
+    assert_eq!(world.refresh(&successor).await.refusal(), (401, "session.refresh_not_valid"));
 }
 
 #[tokio::test]
 async fn of_requests_at_one_moment_one_refreshes() {
     let world = World::new().await;
-    let token = world
-        .register("user@example.com")
-        .await
-        .text_of("refresh_token");
+    let token = world.register("user@example.com").await.text_of("refresh_token");
     let body = json!({ "refresh_token": token });
     let calls = (0..16).map(|_| post(&api("auth/refresh"), &body).send(&world));
     let mut winners = Vec::new();
@@ -91,12 +72,9 @@ async fn the_cookie_transport_keeps_the_token_from_scripts() {
     let login = post(&api("auth/login"), &body).send(&world).await;
     assert!(login.json.get("refresh_token").is_none());
     let set = login.header(header::SET_COOKIE).unwrap();
-    for attribute in [
-        "usso-refresh-token=usso_rt_",
-        "HttpOnly",
-        "SameSite=Strict",
-        "Path=/api/sso/v1/auth",
-    ] {
+    for attribute in
+        ["usso-refresh-token=usso_rt_", "HttpOnly", "SameSite=Strict", "Path=/api/sso/v1/auth"]
+    {
         assert!(set.contains(attribute), "{set}");
     }
     world.wait(1);
@@ -133,13 +111,7 @@ async fn a_cookie_sent_by_another_site_is_refused() {
             "{value}"
         );
     }
-    assert_eq!(
-        call("origin", "http://localhost:8000")
-            .send(&world)
-            .await
-            .status,
-        200
-    );
+    assert_eq!(call("origin", "http://localhost:8000").send(&world).await.status, 200);
 }
 
 #[tokio::test]
@@ -147,27 +119,14 @@ async fn logging_out_ends_the_session() {
     let world = World::new().await;
     let login = world.register("user@example.com").await;
     let body = json!({ "refresh_token": login.text_of("refresh_token") });
+    assert_eq!(post(&api("auth/logout"), &body).send(&world).await.status, 204);
     assert_eq!(
-        post(&api("auth/logout"), &body).send(&world).await.status,
-        204
-    );
-    assert_eq!(
-        world
-            .refresh(&login.text_of("refresh_token"))
-            .await
-            .refusal(),
+        world.refresh(&login.text_of("refresh_token")).await.refusal(),
         (401, "session.refresh_not_valid")
     );
-    let me = get(&api("me"))
-        .bearer(&login.text_of("access_token"))
-        .send(&world)
-        .await;
+    let me = get(&api("me")).bearer(&login.text_of("access_token")).send(&world).await;
     assert_eq!(me.refusal(), (401, "session.ended"));
-    assert_eq!(
-        post(&api("auth/logout"), &body).send(&world).await.status,
-        204,
-        "again"
-    );
+    assert_eq!(post(&api("auth/logout"), &body).send(&world).await.status, 204, "again");
 }
 
 #[tokio::test]
@@ -179,10 +138,7 @@ async fn a_user_sees_and_ends_its_own_sessions() {
     let list = get(&api("sessions")).bearer(&token).send(&world).await;
     let sessions = list.json["items"].as_array().unwrap();
     assert_eq!(
-        sessions
-            .iter()
-            .map(|session| session["current"].as_bool().unwrap())
-            .collect::<Vec<_>>(),
+        sessions.iter().map(|session| session["current"].as_bool().unwrap()).collect::<Vec<_>>(),
         [false, true]
     );
     let other = api(&format!("sessions/{}", first.text_of("session_id")));
@@ -191,41 +147,22 @@ async fn a_user_sees_and_ends_its_own_sessions() {
         delete(&other).bearer(&token).send(&world).await.refusal(),
         (404, "session.unknown")
     );
-    assert_eq!(
-        world.refresh(&first.text_of("refresh_token")).await.status,
-        401
-    );
-    assert_eq!(
-        delete(&api("sessions"))
-            .bearer(&token)
-            .send(&world)
-            .await
-            .status,
-        204
-    );
-    assert_eq!(
-        world.refresh(&second.text_of("refresh_token")).await.status,
-        401
-    );
+    assert_eq!(world.refresh(&first.text_of("refresh_token")).await.status, 401);
+    assert_eq!(delete(&api("sessions")).bearer(&token).send(&world).await.status, 204);
+    assert_eq!(world.refresh(&second.text_of("refresh_token")).await.status, 401);
 }
 
 #[tokio::test]
 async fn another_users_session_is_unknown() {
     let world = World::new().await;
     let victim = world.register("victim@example.com").await;
-    let attacker = world
-        .register("attacker@example.com")
-        .await
-        .text_of("access_token");
+    let attacker = world.register("attacker@example.com").await.text_of("access_token");
     let path = api(&format!("sessions/{}", victim.text_of("session_id")));
     assert_eq!(
         delete(&path).bearer(&attacker).send(&world).await.refusal(),
         (404, "session.unknown")
     );
-    assert_eq!(
-        world.refresh(&victim.text_of("refresh_token")).await.status,
-        200
-    );
+    assert_eq!(world.refresh(&victim.text_of("refresh_token")).await.status, 200);
 }
 
 #[tokio::test]
@@ -238,18 +175,9 @@ async fn a_new_password_ends_all_sessions_and_opens_one() {
         .send(&world)
         .await;
     assert_eq!(change.status, 200);
-    assert_eq!(
-        world.refresh(&login.text_of("refresh_token")).await.status,
-        401
-    );
-    assert_eq!(
-        world.refresh(&change.text_of("refresh_token")).await.status,
-        200
-    );
-    assert_eq!(
-        world.login("user@example.com").await.refusal(),
-        (401, "password.not_valid")
-    );
+    assert_eq!(world.refresh(&login.text_of("refresh_token")).await.status, 401);
+    assert_eq!(world.refresh(&change.text_of("refresh_token")).await.status, 200);
+    assert_eq!(world.login("user@example.com").await.refusal(), (401, "password.not_valid"));
 }
 
 #[tokio::test]
@@ -278,25 +206,14 @@ async fn attempts_over_the_limit_are_told_when_to_come_back() {
     world.register("user@example.com").await;
     let body = json!({ "identifier": "user@example.com", "secret": "not the password" });
     for _ in 0..10 {
-        assert_eq!(
-            post(&api("auth/login"), &body).send(&world).await.status,
-            401
-        );
+        assert_eq!(post(&api("auth/login"), &body).send(&world).await.status, 401);
     }
     let limited = world.login("user@example.com").await;
     assert_eq!(limited.refusal(), (429, "password.limited"));
-    let wait: u64 = limited
-        .header(header::RETRY_AFTER)
-        .unwrap()
-        .parse()
-        .unwrap();
+    let wait: u64 = limited.header(header::RETRY_AFTER).unwrap().parse().unwrap();
     assert!((1..=300).contains(&wait));
     world.wait(wait);
-    assert_eq!(
-        world.login("user@example.com").await.status,
-        200,
-        "Retry-After tells the truth"
-    );
+    assert_eq!(world.login("user@example.com").await.status, 200, "Retry-After tells the truth");
 }
 
 #[tokio::test]
@@ -305,25 +222,14 @@ async fn weak_passwords_and_hostile_identifiers_are_refused_by_name() {
     for (identifier, secret, refusal) in [
         ("a@example.com", "short", (422, "password.too_short")),
         ("a@example.com", "password123", (422, "password.common")),
-        (
-            "wonderland@example.com",
-            "Wonderland12",
-            (422, "password.personal"),
-        ),
+        ("wonderland@example.com", "Wonderland12", (422, "password.personal")),
         ("a@b@example.com", PASSWORD, (422, "identifier.invalid")),
-        (
-            "a@example.com\r\nBcc: x",
-            PASSWORD,
-            (422, "identifier.invalid"),
-        ),
+        ("a@example.com\r\nBcc: x", PASSWORD, (422, "identifier.invalid")),
         ("аdmin@example.com", PASSWORD, (422, "identifier.invalid")),
     ] {
         let body = json!({ "identifier": identifier, "secret": secret });
         assert_eq!(
-            post(&api("auth/register"), &body)
-                .send(&world)
-                .await
-                .refusal(),
+            post(&api("auth/register"), &body).send(&world).await.refusal(),
             refusal,
             "{identifier} {secret}"
         );
@@ -334,9 +240,6 @@ async fn weak_passwords_and_hostile_identifiers_are_refused_by_name() {
 async fn one_identifier_is_one_account() {
     let world = World::new().await;
     assert_eq!(world.register("User@Example.com").await.status, 201);
-    assert_eq!(
-        world.register("ｕser@example.COM").await.refusal(),
-        (409, "user.identifier_taken")
-    );
+    assert_eq!(world.register("ｕser@example.COM").await.refusal(), (409, "user.identifier_taken"));
     assert_eq!(world.login(" USER@example.com ").await.status, 200);
 }

@@ -35,25 +35,16 @@ fn superadmin_routes() -> Vec<Call> {
 async fn no_administration_without_a_token() {
     let world = World::new().await;
     for call in admin_routes().into_iter().chain(superadmin_routes()) {
-        assert_eq!(
-            call.send(&world).await.refusal(),
-            (401, "access.token_missing")
-        );
+        assert_eq!(call.send(&world).await.refusal(), (401, "access.token_missing"));
     }
 }
 
 #[tokio::test]
 async fn no_administration_by_ordinary_users() {
     let world = World::new().await;
-    let token = world
-        .register("user@example.com")
-        .await
-        .text_of("access_token");
+    let token = world.register("user@example.com").await.text_of("access_token");
     for call in admin_routes().into_iter().chain(superadmin_routes()) {
-        assert_eq!(
-            call.bearer(&token).send(&world).await.refusal(),
-            (403, "access.forbidden")
-        );
+        assert_eq!(call.bearer(&token).send(&world).await.refusal(), (403, "access.forbidden"));
     }
 }
 
@@ -62,60 +53,33 @@ async fn an_administrator_of_a_tenant_does_not_administer_the_installation() {
     let world = World::new().await;
     let admin = tenant_admin(&world).await;
     for call in superadmin_routes() {
-        assert_eq!(
-            call.bearer(&admin).send(&world).await.refusal(),
-            (403, "access.forbidden")
-        );
+        assert_eq!(call.bearer(&admin).send(&world).await.refusal(), (403, "access.forbidden"));
     }
-    assert_eq!(
-        get(&api("users")).bearer(&admin).send(&world).await.status,
-        200
-    );
+    assert_eq!(get(&api("users")).bearer(&admin).send(&world).await.status, 200);
 }
 
 async fn tenant_admin(world: &World) -> String {
     let superadmin = world.admin().await;
     let body =
         json!({ "identifiers": ["boss@example.com"], "secret": PASSWORD, "roles": ["admin"] });
-    assert_eq!(
-        post(&api("users"), &body)
-            .bearer(&superadmin)
-            .send(world)
-            .await
-            .status,
-        201
-    );
-    world
-        .login("boss@example.com")
-        .await
-        .text_of("access_token")
+    assert_eq!(post(&api("users"), &body).bearer(&superadmin).send(world).await.status, 201);
+    world.login("boss@example.com").await.text_of("access_token")
 }
 
 #[tokio::test]
 async fn nobody_makes_itself_mightier() {
     let world = World::new().await;
-    let superadmin = world.login(ADMIN).await.json["user"]["id"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let superadmin = world.login(ADMIN).await.json["user"]["id"].as_str().unwrap().to_owned();
     let admin = tenant_admin(&world).await;
     let grant = json!({ "identifiers": ["x@example.com"], "roles": ["superadmin"] });
     assert_eq!(
-        post(&api("users"), &grant)
-            .bearer(&admin)
-            .send(&world)
-            .await
-            .refusal(),
+        post(&api("users"), &grant).bearer(&admin).send(&world).await.refusal(),
         (403, "access.forbidden")
     );
     let above = api(&format!("users/{superadmin}"));
     let suspend = json!({ "status": "suspended" });
     assert_eq!(
-        patch(&above, &suspend)
-            .bearer(&admin)
-            .send(&world)
-            .await
-            .refusal(),
+        patch(&above, &suspend).bearer(&admin).send(&world).await.refusal(),
         (403, "access.forbidden")
     );
     assert_eq!(
@@ -129,22 +93,11 @@ async fn a_role_that_was_taken_away_is_gone_at_once() {
     let world = World::new().await;
     let superadmin = world.admin().await;
     let admin = tenant_admin(&world).await;
-    let me = get(&api("me"))
-        .bearer(&admin)
-        .send(&world)
-        .await
-        .text_of("id");
+    let me = get(&api("me")).bearer(&admin).send(&world).await.text_of("id");
     let demote = json!({ "roles": [] });
-    patch(&api(&format!("users/{me}")), &demote)
-        .bearer(&superadmin)
-        .send(&world)
-        .await;
+    patch(&api(&format!("users/{me}")), &demote).bearer(&superadmin).send(&world).await;
     assert_eq!(
-        get(&api("users"))
-            .bearer(&admin)
-            .send(&world)
-            .await
-            .refusal(),
+        get(&api("users")).bearer(&admin).send(&world).await.refusal(),
         (403, "access.forbidden")
     );
 }
@@ -154,34 +107,18 @@ async fn a_suspended_user_is_out_at_once() {
     let world = World::new().await;
     let admin = world.admin().await;
     let login = world.register("user@example.com").await;
-    let path = api(&format!(
-        "users/{}",
-        login.json["user"]["id"].as_str().unwrap()
-    ));
+    let path = api(&format!("users/{}", login.json["user"]["id"].as_str().unwrap()));
     let set = async |status: &str| {
-        patch(&path, &json!({ "status": status }))
-            .bearer(&admin)
-            .send(&world)
-            .await
-            .status
+        patch(&path, &json!({ "status": status })).bearer(&admin).send(&world).await.status
     };
     assert_eq!(set("suspended").await, 200);
-    let me = get(&api("me"))
-        .bearer(&login.text_of("access_token"))
-        .send(&world)
-        .await;
+    let me = get(&api("me")).bearer(&login.text_of("access_token")).send(&world).await;
     assert_eq!(me.refusal(), (401, "session.ended"));
     assert_eq!(
-        world
-            .refresh(&login.text_of("refresh_token"))
-            .await
-            .refusal(),
+        world.refresh(&login.text_of("refresh_token")).await.refusal(),
         (401, "session.refresh_not_valid")
     );
-    assert_eq!(
-        world.login("user@example.com").await.refusal(),
-        (403, "user.not_active")
-    );
+    assert_eq!(world.login("user@example.com").await.refusal(), (403, "user.not_active"));
     assert_eq!(set("active").await, 200);
     assert_eq!(
         world.refresh(&login.text_of("refresh_token")).await.status,
@@ -196,23 +133,11 @@ async fn a_deleted_user_is_gone_and_its_identifier_free() {
     let world = World::new().await;
     let admin = world.admin().await;
     let login = world.register("user@example.com").await;
-    let path = api(&format!(
-        "users/{}",
-        login.json["user"]["id"].as_str().unwrap()
-    ));
+    let path = api(&format!("users/{}", login.json["user"]["id"].as_str().unwrap()));
     assert_eq!(delete(&path).bearer(&admin).send(&world).await.status, 204);
-    assert_eq!(
-        get(&path).bearer(&admin).send(&world).await.refusal(),
-        (404, "user.unknown")
-    );
-    assert_eq!(
-        world.refresh(&login.text_of("refresh_token")).await.status,
-        401
-    );
-    assert_eq!(
-        world.login("user@example.com").await.refusal(),
-        (401, "password.not_valid")
-    );
+    assert_eq!(get(&path).bearer(&admin).send(&world).await.refusal(), (404, "user.unknown"));
+    assert_eq!(world.refresh(&login.text_of("refresh_token")).await.status, 401);
+    assert_eq!(world.login("user@example.com").await.refusal(), (401, "password.not_valid"));
     assert_eq!(world.register("user@example.com").await.status, 201);
 }
 
@@ -221,24 +146,14 @@ async fn administrators_do_not_lock_themselves_out() {
     let world = World::new().await;
     let login = world.login(ADMIN).await;
     let token = login.text_of("access_token");
-    let own = api(&format!(
-        "users/{}",
-        login.json["user"]["id"].as_str().unwrap()
-    ));
+    let own = api(&format!("users/{}", login.json["user"]["id"].as_str().unwrap()));
     for change in [json!({ "roles": [] }), json!({ "status": "suspended" })] {
         assert_eq!(
-            patch(&own, &change)
-                .bearer(&token)
-                .send(&world)
-                .await
-                .refusal(),
+            patch(&own, &change).bearer(&token).send(&world).await.refusal(),
             (409, "user.own_account")
         );
     }
-    assert_eq!(
-        delete(&own).bearer(&token).send(&world).await.refusal(),
-        (409, "user.own_account")
-    );
+    assert_eq!(delete(&own).bearer(&token).send(&world).await.refusal(), (409, "user.own_account"));
 }
 
 #[tokio::test]
@@ -247,23 +162,14 @@ async fn lists_come_in_pages() {
     let admin = world.admin().await;
     for number in 0..5 {
         let body = json!({ "identifiers": [format!("u{number}@example.com")] });
-        assert_eq!(
-            post(&api("users"), &body)
-                .bearer(&admin)
-                .send(&world)
-                .await
-                .status,
-            201
-        );
+        assert_eq!(post(&api("users"), &body).bearer(&admin).send(&world).await.status, 201);
         world.wait(1);
     }
     let mut seen = 0;
     let mut cursor = String::new();
     loop {
-        let page = get(&format!("{}?limit=2{cursor}", api("users")))
-            .bearer(&admin)
-            .send(&world)
-            .await;
+        let page =
+            get(&format!("{}?limit=2{cursor}", api("users"))).bearer(&admin).send(&world).await;
         seen += page.json["items"].as_array().unwrap().len();
         let Some(next) = page.json["next"].as_str() else {
             break;
@@ -271,17 +177,8 @@ async fn lists_come_in_pages() {
         cursor = format!("&cursor={next}");
     }
     assert_eq!(seen, 6);
-    for bad in [
-        "limit=0",
-        "limit=201",
-        "limit=x",
-        "limit=1&limit=2",
-        "offset=1",
-    ] {
-        let page = get(&format!("{}?{bad}", api("users")))
-            .bearer(&admin)
-            .send(&world)
-            .await;
+    for bad in ["limit=0", "limit=201", "limit=x", "limit=1&limit=2", "offset=1"] {
+        let page = get(&format!("{}?{bad}", api("users"))).bearer(&admin).send(&world).await;
         assert_eq!(page.refusal(), (422, "request.invalid"), "{bad}");
     }
 }
@@ -301,27 +198,14 @@ async fn the_audit_log_tells_who_did_what_from_where() {
         .iter()
         .map(|event| event["type"].as_str().unwrap())
         .collect();
-    assert_eq!(
-        types,
-        ["session.refreshed", "session.opened", "user.created"],
-        "newest first"
-    );
+    assert_eq!(types, ["session.refreshed", "session.opened", "user.created"], "newest first");
     assert_eq!(log.json["items"][0]["ip"], "127.0.0.1");
     assert_eq!(log.json["items"][0]["session_id"], login.json["session_id"]);
-    let one = get(&format!("{path}&type=user.created"))
-        .bearer(&admin)
-        .send(&world)
-        .await;
+    let one = get(&format!("{path}&type=user.created")).bearer(&admin).send(&world).await;
     assert_eq!(one.json["items"].as_array().unwrap().len(), 1);
-    let none = get(&format!("{path}&from=2099-01-01T00:00:00Z"))
-        .bearer(&admin)
-        .send(&world)
-        .await;
+    let none = get(&format!("{path}&from=2099-01-01T00:00:00Z")).bearer(&admin).send(&world).await;
     assert_eq!(none.json["items"].as_array().unwrap().len(), 0);
-    let bad = get(&format!("{path}&type=made.up"))
-        .bearer(&admin)
-        .send(&world)
-        .await;
+    let bad = get(&format!("{path}&type=made.up")).bearer(&admin).send(&world).await;
     assert_eq!(bad.refusal(), (422, "request.invalid"));
     assert!(!log.text.contains(PASSWORD) && !log.text.contains("usso_rt_"));
 }

@@ -6,10 +6,7 @@ use serde_json::json;
 use crate::support::*;
 
 async fn login_with(world: &World, kind: &str, body: impl Into<Body>) -> (u16, String) {
-    let answer = Call::new("POST", &api("auth/login"))
-        .raw(kind, body)
-        .send(world)
-        .await;
+    let answer = Call::new("POST", &api("auth/login")).raw(kind, body).send(world).await;
     (answer.status.as_u16(), answer.text_of("error_code"))
 }
 
@@ -21,34 +18,14 @@ async fn bad_bodies_are_refused_by_name() {
     let good = r#"{"identifier":"a@b.c","secret":"x"}"#;
     for (kind, body, status, code) in [
         ("text/plain", good, 415, "request.content_type"),
-        (
-            "application/x-www-form-urlencoded",
-            "identifier=a",
-            415,
-            "request.content_type",
-        ),
+        ("application/x-www-form-urlencoded", "identifier=a", 415, "request.content_type"),
         ("application/jsonp", good, 415, "request.content_type"),
         (json, "", 400, "request.malformed"),
         (json, "{", 400, "request.malformed"),
         (json, "\u{feff}{}", 400, "request.malformed"),
-        (
-            json,
-            r#"{"identifier":"a@b.c","secret":"x"} {}"#,
-            400,
-            "request.malformed",
-        ),
-        (
-            json,
-            r#"{"identifier":"a@b.c","secret":"x",}"#,
-            400,
-            "request.malformed",
-        ),
-        (
-            json,
-            r#"{"identifier":"a","secret":"x","secret":"y"}"#,
-            400,
-            "request.duplicate_member",
-        ),
+        (json, r#"{"identifier":"a@b.c","secret":"x"} {}"#, 400, "request.malformed"),
+        (json, r#"{"identifier":"a@b.c","secret":"x",}"#, 400, "request.malformed"),
+        (json, r#"{"identifier":"a","secret":"x","secret":"y"}"#, 400, "request.duplicate_member"),
         (
             json,
             r#"{"identifier":"a","secret":"x","s\u0065cret":"y"}"#,
@@ -58,31 +35,11 @@ async fn bad_bodies_are_refused_by_name() {
         (json, deep.as_str(), 400, "request.too_deep"),
         (json, "[]", 422, "request.invalid"),
         (json, r#"{"identifier":"a"}"#, 422, "request.invalid"),
-        (
-            json,
-            r#"{"identifier":{"$ne":null},"secret":"x"}"#,
-            422,
-            "request.invalid",
-        ),
-        (
-            json,
-            r#"{"identifier":"a","secret":"x","admin":true}"#,
-            422,
-            "request.invalid",
-        ),
-        (
-            json,
-            r#"{"identifier":"a","secret":"x","method":"none"}"#,
-            422,
-            "request.invalid",
-        ),
+        (json, r#"{"identifier":{"$ne":null},"secret":"x"}"#, 422, "request.invalid"),
+        (json, r#"{"identifier":"a","secret":"x","admin":true}"#, 422, "request.invalid"),
+        (json, r#"{"identifier":"a","secret":"x","method":"none"}"#, 422, "request.invalid"),
         (json, good, 401, "password.not_valid"),
-        (
-            "application/json; charset=utf-8",
-            good,
-            401,
-            "password.not_valid",
-        ),
+        ("application/json; charset=utf-8", good, 401, "password.not_valid"),
     ] {
         let shown: String = body.chars().take(60).collect();
         assert_eq!(
@@ -118,14 +75,8 @@ async fn bytes_that_are_no_text_are_refused() {
 #[tokio::test]
 async fn unknown_routes_and_methods_are_refused_in_our_form() {
     let world = World::new().await;
-    assert_eq!(
-        get("/nothing").send(&world).await.refusal(),
-        (404, "request.unknown_route")
-    );
-    assert_eq!(
-        get(&api("auth/login")).send(&world).await.refusal(),
-        (405, "request.wrong_method")
-    );
+    assert_eq!(get("/nothing").send(&world).await.refusal(), (404, "request.unknown_route"));
+    assert_eq!(get(&api("auth/login")).send(&world).await.refusal(), (405, "request.wrong_method"));
     assert_eq!(
         get(&api("auth/refresh")).send(&world).await.status,
         405,
@@ -146,68 +97,38 @@ async fn unknown_routes_and_methods_are_refused_in_our_form() {
 #[tokio::test]
 async fn every_answer_carries_its_id_and_the_security_headers() {
     let world = World::new().await;
-    for call in [
-        get("/health"),
-        get("/nothing"),
-        get(&api("me")),
-        get("/.well-known/jwks.json"),
-    ] {
+    for call in [get("/health"), get("/nothing"), get(&api("me")), get("/.well-known/jwks.json")] {
         let answer = call.send(&world).await;
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
         assert_eq!(answer.header("x-frame-options"), Some("DENY"));
         assert_eq!(answer.header("referrer-policy"), Some("no-referrer"));
-        assert!(
-            answer
-                .header("x-request-id")
-                .is_some_and(|id| id.len() == 32)
-        );
+        assert!(answer.header("x-request-id").is_some_and(|id| id.len() == 32));
     }
-    let own = get(&api("me"))
-        .header("x-request-id", "trace-4711")
-        .send(&world)
-        .await;
+    let own = get(&api("me")).header("x-request-id", "trace-4711").send(&world).await;
     assert_eq!(
         (own.header("x-request-id"), &own.json["request_id"]),
         (Some("trace-4711"), &json!("trace-4711"))
     );
-    let forged = get(&api("me"))
-        .header("x-request-id", "a\"b{injected}")
-        .send(&world)
-        .await;
+    let forged = get(&api("me")).header("x-request-id", "a\"b{injected}").send(&world).await;
     assert_ne!(forged.json["request_id"], "a\"b{injected}");
 }
 
 #[tokio::test]
 async fn a_client_address_is_believed_from_configured_proxies_only() {
-    let world = World::with(
-        |_| (),
-        |http| http.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()],
-    )
-    .await;
+    let world =
+        World::with(|_| (), |http| http.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()])
+            .await;
     world.register("user@example.com").await;
     let body = json!({ "identifier": "user@example.com", "secret": "not the password" });
     let attempt = async |peer: &str, forwarded: &str| {
-        let call = post(&api("auth/login"), &body)
-            .from(peer)
-            .header("x-forwarded-for", forwarded);
+        let call = post(&api("auth/login"), &body).from(peer).header("x-forwarded-for", forwarded);
         call.send(&world).await.status.as_u16()
     };
     for number in 0..10 {
-        assert_eq!(
-            attempt("192.0.2.1", &format!("198.51.100.{number}")).await,
-            401
-        );
+        assert_eq!(attempt("192.0.2.1", &format!("198.51.100.{number}")).await, 401);
     }
-    assert_eq!(
-        attempt("192.0.2.1", "198.51.100.99").await,
-        429,
-        "a forged header does not help"
-    );
-    assert_eq!(
-        attempt("10.1.1.1", "203.0.113.1").await,
-        401,
-        "a proxy's client counts by itself"
-    );
+    assert_eq!(attempt("192.0.2.1", "198.51.100.99").await, 429, "a forged header does not help");
+    assert_eq!(attempt("10.1.1.1", "203.0.113.1").await, 401, "a proxy's client counts by itself");
 }
 
 #[tokio::test]
@@ -222,21 +143,10 @@ async fn metrics_are_for_this_machine_unless_configured() {
         "{}",
         metrics.text
     );
-    assert!(
-        metrics
-            .text
-            .contains(r#"usso_refusals_total{code="access.token_missing"} 1"#)
-    );
+    assert!(metrics.text.contains(r#"usso_refusals_total{code="access.token_missing"} 1"#));
+    assert_eq!(get("/metrics").from("192.0.2.1").send(&world).await.status, 404);
     assert_eq!(
-        get("/metrics").from("192.0.2.1").send(&world).await.status,
-        404
-    );
-    assert_eq!(
-        get("/metrics")
-            .header("x-forwarded-for", "192.0.2.1")
-            .send(&world)
-            .await
-            .status,
+        get("/metrics").header("x-forwarded-for", "192.0.2.1").send(&world).await.status,
         404
     );
 }
@@ -246,9 +156,7 @@ async fn made_up_routes_and_methods_do_not_become_metrics() {
     let world = World::new().await;
     for number in 0..50 {
         get(&format!("/made/up/{number}")).send(&world).await;
-        Call::new(&format!("M{number}"), "/health")
-            .send(&world)
-            .await;
+        Call::new(&format!("M{number}"), "/health").send(&world).await;
     }
     let lines = get("/metrics")
         .send(&world)
@@ -265,19 +173,12 @@ async fn the_document_lists_every_route_and_the_page_shows_it() {
     let world = World::new().await;
     let document = get("/openapi.json").send(&world).await;
     let paths = document.json["paths"].as_object().unwrap();
-    let operations: usize = paths
-        .values()
-        .map(|path| path.as_object().unwrap().len())
-        .sum();
+    let operations: usize = paths.values().map(|path| path.as_object().unwrap().len()).sum();
     assert_eq!(operations, 25, "{:?}", paths.keys().collect::<Vec<_>>());
     assert!(paths.contains_key("/api/sso/v1/auth/login"));
     let page = get("/docs").send(&world).await;
     assert!(page.text.contains("docs.js"));
-    assert!(
-        page.header(header::CONTENT_SECURITY_POLICY)
-            .unwrap()
-            .contains("script-src 'self'")
-    );
+    assert!(page.header(header::CONTENT_SECURITY_POLICY).unwrap().contains("script-src 'self'"));
 }
 
 #[tokio::test]

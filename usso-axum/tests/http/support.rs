@@ -48,10 +48,7 @@ pub(crate) struct Answer {
 impl Answer {
     /// Status and error code.
     pub(crate) fn refusal(&self) -> (u16, &str) {
-        (
-            self.status.as_u16(),
-            self.json["error_code"].as_str().unwrap_or("none"),
-        )
+        (self.status.as_u16(), self.json["error_code"].as_str().unwrap_or("none"))
     }
 
     pub(crate) fn text_of(&self, field: &str) -> String {
@@ -76,11 +73,7 @@ pub(crate) struct Call {
 impl Call {
     pub(crate) fn new(method: &str, path: &str) -> Self {
         let peer = SocketAddr::from(([127, 0, 0, 1], 4711));
-        Self {
-            request: Request::builder().method(method).uri(path),
-            body: Body::empty(),
-            peer,
-        }
+        Self { request: Request::builder().method(method).uri(path), body: Body::empty(), peer }
     }
 
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
@@ -114,12 +107,7 @@ impl Call {
         let bytes = to_bytes(body, usize::MAX).await.unwrap();
         let text = String::from_utf8(bytes.to_vec()).unwrap();
         let json = serde_json::from_str(&text).unwrap_or(Value::Null);
-        Answer {
-            status: parts.status,
-            headers: parts.headers,
-            json,
-            text,
-        }
+        Answer { status: parts.status, headers: parts.headers, json, text }
     }
 }
 
@@ -165,16 +153,11 @@ impl World {
         let usso = Usso::start(settings, ports).await.unwrap();
         let tenant = usso.tenant(TenantId::DEFAULT).await.unwrap().unwrap();
         let deps = usso.deps(tenant, Origin::default());
-        let secret = Some(Secret::new(PASSWORD.to_owned()));
-        password::ensure(&deps, ADMIN, secret, &["superadmin"])
-            .await
-            .unwrap();
+        let secret = password::Wanted::Always(Secret::new(PASSWORD.to_owned()));
+        password::ensure(&deps, ADMIN, secret, &["superadmin"]).await.unwrap();
         let mut http_config = HttpConfig::default();
         http(&mut http_config);
-        Self {
-            router: usso_axum::router(usso, http_config),
-            clock,
-        }
+        Self { router: usso_axum::router(usso, http_config), clock }
     }
 
     pub(crate) fn wait(&self, seconds: u64) {
@@ -195,9 +178,7 @@ impl World {
 
     pub(crate) async fn refresh(&self, token: &str) -> Answer {
         self.wait_a_moment();
-        post(&api("auth/refresh"), &json!({ "refresh_token": token }))
-            .send(self)
-            .await
+        post(&api("auth/refresh"), &json!({ "refresh_token": token })).send(self).await
     }
 
     /// The access token of the administrator of the installation.

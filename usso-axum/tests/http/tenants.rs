@@ -7,29 +7,21 @@ use crate::support::*;
 async fn create(world: &World, slug: &str, domains: &[&str]) -> String {
     let admin = world.admin().await;
     let body = json!({ "slug": slug, "domains": domains });
-    let answer = post(&api("tenants"), &body)
-        .bearer(&admin)
-        .send(world)
-        .await;
+    let answer = post(&api("tenants"), &body).bearer(&admin).send(world).await;
     assert_eq!(answer.status, 201, "{}", answer.text);
     answer.text_of("id")
 }
 
 async fn register_at(world: &World, slug: &str) -> Answer {
     let body = json!({ "identifier": "user@example.com", "secret": PASSWORD });
-    post(&format!("/t/{slug}/api/sso/v1/auth/register"), &body)
-        .send(world)
-        .await
+    post(&format!("/t/{slug}/api/sso/v1/auth/register"), &body).send(world).await
 }
 
 #[tokio::test]
 async fn a_tenant_is_found_by_path_host_and_header() {
     let world = World::new().await;
     let acme = create(&world, "acme", &["login.acme.example"]).await;
-    assert_eq!(
-        register_at(&world, "acme").await.json["user"]["tenant_id"],
-        acme.as_str()
-    );
+    assert_eq!(register_at(&world, "acme").await.json["user"]["tenant_id"], acme.as_str());
     let login = json!({ "identifier": "user@example.com", "secret": PASSWORD });
     let call = || post(&api("auth/login"), &login);
     for call in [
@@ -38,10 +30,7 @@ async fn a_tenant_is_found_by_path_host_and_header() {
         call().header("x-tenant-id", &acme),
         post(&format!("/t/{acme}/api/sso/v1/auth/login"), &login),
     ] {
-        assert_eq!(
-            call.send(&world).await.json["user"]["tenant_id"],
-            acme.as_str()
-        );
+        assert_eq!(call.send(&world).await.json["user"]["tenant_id"], acme.as_str());
     }
     assert_eq!(
         call().send(&world).await.refusal(),
@@ -50,9 +39,7 @@ async fn a_tenant_is_found_by_path_host_and_header() {
     );
     for call in [
         call().header("x-tenant-id", "nobody"),
-        call()
-            .header("host", "login.acme.example")
-            .header("x-tenant-id", "default"),
+        call().header("host", "login.acme.example").header("x-tenant-id", "default"),
         post("/t/nobody/api/sso/v1/auth/login", &login),
     ] {
         assert_eq!(call.send(&world).await.refusal(), (404, "tenant.unknown"));
@@ -65,34 +52,20 @@ async fn tokens_of_one_tenant_are_nothing_to_another() {
     create(&world, "acme", &[]).await;
     let acme = register_at(&world, "acme").await;
     let default = world.register("user@example.com").await;
-    assert_ne!(
-        acme.json["user"]["id"], default.json["user"]["id"],
-        "one address, two users"
-    );
-    let me = get(&api("me"))
-        .bearer(&acme.text_of("access_token"))
-        .send(&world)
-        .await;
+    assert_ne!(acme.json["user"]["id"], default.json["user"]["id"], "one address, two users");
+    let me = get(&api("me")).bearer(&acme.text_of("access_token")).send(&world).await;
     assert_eq!(me.refusal(), (401, "token.unknown_issuer"));
-    let me = get("/t/acme/api/sso/v1/me")
-        .bearer(&default.text_of("access_token"))
-        .send(&world)
-        .await;
+    let me =
+        get("/t/acme/api/sso/v1/me").bearer(&default.text_of("access_token")).send(&world).await;
     assert_eq!(me.status, 401);
     assert_eq!(
-        world
-            .refresh(&acme.text_of("refresh_token"))
-            .await
-            .refusal(),
+        world.refresh(&acme.text_of("refresh_token")).await.refusal(),
         (401, "session.refresh_not_valid")
     );
     let there = json!({ "refresh_token": acme.text_of("refresh_token") });
     world.wait(1);
     assert_eq!(
-        post("/t/acme/api/sso/v1/auth/refresh", &there)
-            .send(&world)
-            .await
-            .status,
+        post("/t/acme/api/sso/v1/auth/refresh", &there).send(&world).await.status,
         200,
         "and still good at home"
     );
@@ -105,9 +78,7 @@ async fn each_tenant_has_its_own_keys_and_issuer() {
     let own = get("/t/acme/.well-known/jwks.json").send(&world).await;
     let default = get("/.well-known/jwks.json").send(&world).await;
     assert_ne!(own.json["keys"][0]["kid"], default.json["keys"][0]["kid"]);
-    let document = get("/t/acme/.well-known/openid-configuration")
-        .send(&world)
-        .await;
+    let document = get("/t/acme/.well-known/openid-configuration").send(&world).await;
     assert_eq!(document.json["issuer"], format!("{ISSUER}/t/{acme}"));
 }
 
@@ -117,15 +88,10 @@ async fn the_administrator_of_the_installation_administers_every_tenant() {
     create(&world, "acme", &[]).await;
     let user = register_at(&world, "acme").await;
     let admin = world.admin().await;
-    let list = get("/t/acme/api/sso/v1/users")
-        .bearer(&admin)
-        .send(&world)
-        .await;
+    let list = get("/t/acme/api/sso/v1/users").bearer(&admin).send(&world).await;
     assert_eq!(list.json["items"][0]["id"], user.json["user"]["id"]);
-    let acme_user = get("/t/acme/api/sso/v1/users")
-        .bearer(&user.text_of("access_token"))
-        .send(&world)
-        .await;
+    let acme_user =
+        get("/t/acme/api/sso/v1/users").bearer(&user.text_of("access_token")).send(&world).await;
     assert_eq!(acme_user.refusal(), (403, "access.forbidden"));
 }
 
@@ -136,39 +102,13 @@ async fn the_role_superadmin_means_nothing_outside_the_default_tenant() {
     let admin = world.admin().await;
     let body =
         json!({ "identifiers": ["root@example.com"], "secret": PASSWORD, "roles": ["superadmin"] });
-    post("/t/acme/api/sso/v1/users", &body)
-        .bearer(&admin)
-        .send(&world)
-        .await;
+    post("/t/acme/api/sso/v1/users", &body).bearer(&admin).send(&world).await;
     let login = json!({ "identifier": "root@example.com", "secret": PASSWORD });
-    let token = post("/t/acme/api/sso/v1/auth/login", &login)
-        .send(&world)
-        .await
-        .text_of("access_token");
-    assert_eq!(
-        get("/t/acme/api/sso/v1/tenants")
-            .bearer(&token)
-            .send(&world)
-            .await
-            .status,
-        403
-    );
-    assert_eq!(
-        get(&api("tenants"))
-            .bearer(&token)
-            .send(&world)
-            .await
-            .status,
-        401
-    );
-    assert_eq!(
-        get("/t/acme/api/sso/v1/users")
-            .bearer(&token)
-            .send(&world)
-            .await
-            .status,
-        403
-    );
+    let token =
+        post("/t/acme/api/sso/v1/auth/login", &login).send(&world).await.text_of("access_token");
+    assert_eq!(get("/t/acme/api/sso/v1/tenants").bearer(&token).send(&world).await.status, 403);
+    assert_eq!(get(&api("tenants")).bearer(&token).send(&world).await.status, 401);
+    assert_eq!(get("/t/acme/api/sso/v1/users").bearer(&token).send(&world).await.status, 403);
 }
 
 #[tokio::test]
@@ -179,26 +119,11 @@ async fn a_suspended_tenant_signs_nobody_in_and_keeps_its_keys_published() {
     let admin = world.admin().await;
     let suspend = json!({ "status": "suspended" });
     let path = api(&format!("tenants/{acme}"));
-    assert_eq!(
-        patch(&path, &suspend)
-            .bearer(&admin)
-            .send(&world)
-            .await
-            .status,
-        200
-    );
+    assert_eq!(patch(&path, &suspend).bearer(&admin).send(&world).await.status, 200);
     let refresh = json!({ "refresh_token": user.text_of("refresh_token") });
-    let refused = post("/t/acme/api/sso/v1/auth/refresh", &refresh)
-        .send(&world)
-        .await;
+    let refused = post("/t/acme/api/sso/v1/auth/refresh", &refresh).send(&world).await;
     assert_eq!(refused.refusal(), (403, "tenant.suspended"));
-    assert_eq!(
-        get("/t/acme/.well-known/jwks.json")
-            .send(&world)
-            .await
-            .status,
-        200
-    );
+    assert_eq!(get("/t/acme/.well-known/jwks.json").send(&world).await.status, 200);
 }
 
 #[tokio::test]
@@ -208,17 +133,11 @@ async fn settings_are_changed_one_by_one_and_checked() {
     let admin = world.admin().await;
     let path = api(&format!("tenants/{acme}"));
     let set = async |settings: serde_json::Value| {
-        patch(&path, &json!({ "settings": settings }))
-            .bearer(&admin)
-            .send(&world)
-            .await
+        patch(&path, &json!({ "settings": settings })).bearer(&admin).send(&world).await
     };
     set(json!({ "refresh_grace_seconds": 0 })).await;
     let both = set(json!({ "access_token_seconds": 60, "registration": "closed" })).await;
-    assert_eq!(
-        both.json["settings"]["refresh_grace_seconds"], 0,
-        "the others stay"
-    );
+    assert_eq!(both.json["settings"]["refresh_grace_seconds"], 0, "the others stay");
     assert_eq!(
         set(json!({ "access_token_seconds": null })).await.json["settings"]["access_token_seconds"],
         900
@@ -231,10 +150,7 @@ async fn settings_are_changed_one_by_one_and_checked() {
         set(json!({ "acess_token_seconds": 60 })).await.refusal(),
         (422, "tenant.invalid_setting")
     );
-    assert_eq!(
-        register_at(&world, "acme").await.refusal(),
-        (403, "password.registration_closed")
-    );
+    assert_eq!(register_at(&world, "acme").await.refusal(), (403, "password.registration_closed"));
 }
 
 #[tokio::test]
@@ -243,17 +159,12 @@ async fn browsers_may_call_from_the_origins_of_the_tenant_only() {
     let acme = create(&world, "acme", &[]).await;
     let admin = world.admin().await;
     let settings = json!({ "settings": { "allowed_origins": ["https://app.example.com"] } });
-    patch(&api(&format!("tenants/{acme}")), &settings)
-        .bearer(&admin)
-        .send(&world)
-        .await;
+    patch(&api(&format!("tenants/{acme}")), &settings).bearer(&admin).send(&world).await;
     let preflight = async |path: &str, origin: &str| {
         let call = Call::new("OPTIONS", path).header("origin", origin);
         let call = call.header("access-control-request-method", "POST");
         let answer = call.send(&world).await;
-        answer
-            .header("access-control-allow-origin")
-            .map(str::to_owned)
+        answer.header("access-control-allow-origin").map(str::to_owned)
     };
     let path = "/t/acme/api/sso/v1/auth/login";
     assert_eq!(

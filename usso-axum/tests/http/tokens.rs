@@ -17,9 +17,7 @@ fn encode(part: &Value) -> String {
 async fn refusal(world: &World, token: &str) -> (u16, String) {
     let answer = get(&api("me")).bearer(token).send(world).await;
     assert!(
-        answer
-            .header("www-authenticate")
-            .is_some_and(|value| value.starts_with("Bearer")),
+        answer.header("www-authenticate").is_some_and(|value| value.starts_with("Bearer")),
         "{}",
         answer.text
     );
@@ -58,20 +56,14 @@ async fn the_claims_are_those_of_the_design() {
     assert_eq!(claims["aud"], ISSUER, "a single audience is a string");
     assert_eq!(claims["sub"], login.json["user"]["id"]);
     assert_eq!(claims["session_id"], login.json["session_id"]);
-    assert_eq!(
-        (&claims["token_type"], &claims["acr"]),
-        (&json!("access"), &json!("usso:acr:1"))
-    );
+    assert_eq!((&claims["token_type"], &claims["acr"]), (&json!("access"), &json!("usso:acr:1")));
     assert_eq!(claims["amr"], json!(["password"]));
 }
 
 #[tokio::test]
 async fn every_changed_header_or_claim_is_refused() {
     let world = World::new().await;
-    let token = world
-        .register("user@example.com")
-        .await
-        .text_of("access_token");
+    let token = world.register("user@example.com").await.text_of("access_token");
     let parts: Vec<&str> = token.split('.').collect();
     let (header, claims) = (decode(parts[0]), decode(parts[1]));
     let with = |part: &Value, name: &str, value: Value| {
@@ -80,118 +72,62 @@ async fn every_changed_header_or_claim_is_refused() {
         encode(&changed)
     };
     for name in header.as_object().unwrap().keys() {
-        let forged = format!(
-            "{}.{}.{}",
-            with(&header, name, json!("x")),
-            parts[1],
-            parts[2]
-        );
+        let forged = format!("{}.{}.{}", with(&header, name, json!("x")), parts[1], parts[2]);
         assert_eq!(refusal(&world, &forged).await.0, 401, "header {name}");
     }
     for name in claims.as_object().unwrap().keys() {
-        let forged = format!(
-            "{}.{}.{}",
-            parts[0],
-            with(&claims, name, json!("x")),
-            parts[2]
-        );
+        let forged = format!("{}.{}.{}", parts[0], with(&claims, name, json!("x")), parts[2]);
         assert_eq!(refusal(&world, &forged).await.0, 401, "claim {name}");
     }
-    let admin = format!(
-        "{}.{}.{}",
-        parts[0],
-        with(&claims, "roles", json!(["superadmin"])),
-        parts[2]
-    );
-    assert_eq!(
-        refusal(&world, &admin).await,
-        (401, "token.signature".to_owned())
-    );
+    let admin =
+        format!("{}.{}.{}", parts[0], with(&claims, "roles", json!(["superadmin"])), parts[2]);
+    assert_eq!(refusal(&world, &admin).await, (401, "token.signature".to_owned()));
 }
 
 #[tokio::test]
 async fn forged_signatures_are_refused() {
     let world = World::new().await;
-    let token = world
-        .register("user@example.com")
-        .await
-        .text_of("access_token");
+    let token = world.register("user@example.com").await.text_of("access_token");
     let parts: Vec<&str> = token.split('.').collect();
     let mut header = decode(parts[0]);
     let jwks = get("/.well-known/jwks.json").send(&world).await;
-    let public = URL_SAFE_NO_PAD
-        .decode(jwks.json["keys"][0]["x"].as_str().unwrap())
-        .unwrap();
+    let public = URL_SAFE_NO_PAD.decode(jwks.json["keys"][0]["x"].as_str().unwrap()).unwrap();
 
     let foreign = Ed25519KeyPair::generate().unwrap();
     let signed = format!("{}.{}", parts[0], parts[1]);
-    let forged = format!(
-        "{signed}.{}",
-        URL_SAFE_NO_PAD.encode(foreign.sign(signed.as_bytes()))
-    );
-    assert_eq!(
-        refusal(&world, &forged).await,
-        (401, "token.signature".to_owned())
-    );
+    let forged = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(foreign.sign(signed.as_bytes())));
+    assert_eq!(refusal(&world, &forged).await, (401, "token.signature".to_owned()));
 
     header["alg"] = json!("none");
-    assert_eq!(
-        refusal(&world, &format!("{}.{}.", encode(&header), parts[1]))
-            .await
-            .0,
-        401
-    );
+    assert_eq!(refusal(&world, &format!("{}.{}.", encode(&header), parts[1])).await.0, 401);
 
     header["alg"] = json!("HS256");
     let signed = format!("{}.{}", encode(&header), parts[1]);
-    let tag = hmac::sign(
-        &hmac::Key::new(hmac::HMAC_SHA256, &public),
-        signed.as_bytes(),
-    );
-    assert_eq!(
-        refusal(&world, &format!("{signed}.{}", URL_SAFE_NO_PAD.encode(tag)))
-            .await
-            .0,
-        401
-    );
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &public), signed.as_bytes());
+    assert_eq!(refusal(&world, &format!("{signed}.{}", URL_SAFE_NO_PAD.encode(tag))).await.0, 401);
 }
 
 #[tokio::test]
 async fn a_token_ends_at_its_end() {
     let world = World::new().await;
-    let token = world
-        .register("user@example.com")
-        .await
-        .text_of("access_token");
+    let token = world.register("user@example.com").await.text_of("access_token");
     world.wait(898);
-    assert_eq!(
-        get(&api("me")).bearer(&token).send(&world).await.status,
-        200
-    );
+    assert_eq!(get(&api("me")).bearer(&token).send(&world).await.status, 200);
     world.wait(2);
-    assert_eq!(
-        refusal(&world, &token).await,
-        (401, "token.expired".to_owned())
-    );
+    assert_eq!(refusal(&world, &token).await, (401, "token.expired".to_owned()));
 }
 
 #[tokio::test]
 async fn a_refresh_token_is_no_access_token() {
     let world = World::new().await;
-    let token = world
-        .register("user@example.com")
-        .await
-        .text_of("refresh_token");
+    let token = world.register("user@example.com").await.text_of("refresh_token");
     assert_eq!(refusal(&world, &token).await.0, 401);
 }
 
 #[tokio::test]
 async fn the_authorization_header_is_read_strictly() {
     let world = World::new().await;
-    let token = world
-        .register("user@example.com")
-        .await
-        .text_of("access_token");
+    let token = world.register("user@example.com").await.text_of("access_token");
     let missing = get(&api("me")).send(&world).await;
     assert_eq!(missing.refusal(), (401, "access.token_missing"));
     assert_eq!(missing.header("www-authenticate"), Some("Bearer"));
@@ -201,25 +137,12 @@ async fn the_authorization_header_is_read_strictly() {
         format!("Bearer {token} x"),
         token.clone(),
     ] {
-        let answer = get(&api("me"))
-            .header("authorization", &value)
-            .send(&world)
-            .await;
-        assert_eq!(
-            answer.refusal(),
-            (400, "access.authorization_malformed"),
-            "{value}"
-        );
+        let answer = get(&api("me")).header("authorization", &value).send(&world).await;
+        assert_eq!(answer.refusal(), (400, "access.authorization_malformed"), "{value}");
     }
-    let twice = get(&api("me"))
-        .bearer(&token)
-        .bearer(&token)
-        .send(&world)
-        .await;
+    let twice = get(&api("me")).bearer(&token).bearer(&token).send(&world).await;
     assert_eq!(twice.refusal(), (400, "access.authorization_malformed"));
-    let query = get(&format!("{}?access_token={token}", api("me")))
-        .send(&world)
-        .await;
+    let query = get(&format!("{}?access_token={token}", api("me"))).send(&world).await;
     assert_eq!(query.status, 401, "tokens in the query are not read");
 }
 
@@ -227,27 +150,13 @@ async fn the_authorization_header_is_read_strictly() {
 async fn rotating_keys_refuses_no_valid_token() {
     let world = World::new().await;
     let admin = world.admin().await;
-    let mut tokens = vec![
-        world
-            .register("user@example.com")
-            .await
-            .text_of("access_token"),
-    ];
+    let mut tokens = vec![world.register("user@example.com").await.text_of("access_token")];
     for _ in 0..3 {
         assert_eq!(
-            Call::new("POST", &api("keys/rotate"))
-                .bearer(&admin)
-                .send(&world)
-                .await
-                .status,
+            Call::new("POST", &api("keys/rotate")).bearer(&admin).send(&world).await.status,
             200
         );
-        tokens.push(
-            world
-                .login("user@example.com")
-                .await
-                .text_of("access_token"),
-        );
+        tokens.push(world.login("user@example.com").await.text_of("access_token"));
     }
     let jwks = get("/.well-known/jwks.json").send(&world).await;
     let published: Vec<&str> = jwks.json["keys"]
@@ -259,10 +168,7 @@ async fn rotating_keys_refuses_no_valid_token() {
     let mut kids = std::collections::BTreeSet::new();
     for token in &tokens {
         assert_eq!(get(&api("me")).bearer(token).send(&world).await.status, 200);
-        let kid = decode(token.split('.').next().unwrap())["kid"]
-            .as_str()
-            .unwrap()
-            .to_owned();
+        let kid = decode(token.split('.').next().unwrap())["kid"].as_str().unwrap().to_owned();
         assert!(published.contains(&kid.as_str()));
         kids.insert(kid);
     }
@@ -275,36 +181,21 @@ async fn the_jwks_can_be_cached_and_checked() {
     let first = get("/.well-known/jwks.json").send(&world).await;
     assert_eq!(first.header("cache-control"), Some("public, max-age=300"));
     let etag = first.header("etag").unwrap().to_owned();
-    let again = get("/.well-known/jwks.json")
-        .header("if-none-match", &etag)
-        .send(&world)
-        .await;
+    let again = get("/.well-known/jwks.json").header("if-none-match", &etag).send(&world).await;
     assert_eq!((again.status.as_u16(), again.text.as_str()), (304, ""));
     assert!(!first.text.contains("\"d\""), "no private member");
     let admin = world.admin().await;
-    Call::new("POST", &api("keys/rotate"))
-        .bearer(&admin)
-        .send(&world)
-        .await;
-    let rotated = get("/.well-known/jwks.json")
-        .header("if-none-match", &etag)
-        .send(&world)
-        .await;
+    Call::new("POST", &api("keys/rotate")).bearer(&admin).send(&world).await;
+    let rotated = get("/.well-known/jwks.json").header("if-none-match", &etag).send(&world).await;
     assert_eq!(rotated.status, 200);
 }
 
 #[tokio::test]
 async fn discovery_names_the_issuer_of_the_tokens() {
     let world = World::new().await;
-    for path in [
-        "/.well-known/openid-configuration",
-        "/.well-known/oauth-authorization-server",
-    ] {
+    for path in ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"] {
         let document = get(path).send(&world).await;
         assert_eq!(document.json["issuer"], ISSUER);
-        assert_eq!(
-            document.json["jwks_uri"],
-            format!("{ISSUER}/.well-known/jwks.json")
-        );
+        assert_eq!(document.json["jwks_uri"], format!("{ISSUER}/.well-known/jwks.json"));
     }
 }

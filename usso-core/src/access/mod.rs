@@ -52,18 +52,11 @@ pub async fn require_admin(
         Ok(caller) if has_role(&caller, ADMIN) || is_superadmin(&caller) => Ok(caller),
         Ok(_) => Err(Stop::Refused(Refused::Forbidden)),
         Err(Stop::Refused(refused)) if deps.tenant.id != TenantId::DEFAULT => {
-            let platform = Deps {
-                tenant: default,
-                ..deps.clone()
-            };
+            let platform = Deps { tenant: default, ..deps.clone() };
             let caller = authenticate(&platform, token).await;
             // A token that is nobody's is refused as what it is in the tenant that was asked for.
             let caller = caller.map_err(|stop| stop.map(|_| refused))?;
-            if is_superadmin(&caller) {
-                Ok(caller)
-            } else {
-                Err(Stop::Refused(Refused::Forbidden))
-            }
+            if is_superadmin(&caller) { Ok(caller) } else { Err(Stop::Refused(Refused::Forbidden)) }
         }
         Err(stop) => Err(stop),
     }
@@ -76,11 +69,7 @@ pub async fn require_admin(
 /// [`Refused::Forbidden`] for other callers, and as [`authenticate`].
 pub async fn require_superadmin(deps: &Deps, token: &str) -> Result<Caller, Stop<Refused>> {
     let caller = authenticate(deps, token).await?;
-    if is_superadmin(&caller) {
-        Ok(caller)
-    } else {
-        Err(Stop::Refused(Refused::Forbidden))
-    }
+    if is_superadmin(&caller) { Ok(caller) } else { Err(Stop::Refused(Refused::Forbidden)) }
 }
 
 /// Whether a role may be given by this caller: nobody gives what makes others mightier than itself.

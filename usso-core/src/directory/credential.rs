@@ -32,11 +32,7 @@ impl<T> Credential<T> {
 impl<T: Serialize + for<'de> Deserialize<'de> + Send + Sync> Record for Credential<T> {
     const TABLE: &'static Table = &Table {
         name: "credential",
-        indexes: &[Index {
-            name: "user",
-            kind: IndexKind::Text,
-            unique: false,
-        }],
+        indexes: &[Index { name: "user", kind: IndexKind::Text, unique: false }],
     };
 
     fn key(&self) -> String {

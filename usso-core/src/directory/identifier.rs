@@ -41,11 +41,7 @@ impl IdentifierRecord {
 impl Record for IdentifierRecord {
     const TABLE: &'static Table = &Table {
         name: "identifier",
-        indexes: &[Index {
-            name: "user",
-            kind: IndexKind::Text,
-            unique: false,
-        }],
+        indexes: &[Index { name: "user", kind: IndexKind::Text, unique: false }],
     };
 
     fn key(&self) -> String {
@@ -63,19 +59,13 @@ impl Record for IdentifierRecord {
 ///
 /// [`Fault`] if the store failed.
 pub async fn owner(deps: &Deps, identifier: &Identifier) -> Result<Option<UserId>, Fault> {
-    let found = deps
-        .store
-        .get::<IdentifierRecord>(&deps.scope(), identifier.key())
-        .await?;
+    let found = deps.store.get::<IdentifierRecord>(&deps.scope(), identifier.key()).await?;
     Ok(found.map(|found| found.record.user))
 }
 
 /// Takes as long as [`owner`] and finds nobody: for texts that are no identifiers.
 pub(crate) async fn owner_of_nothing(deps: &Deps) -> Result<Option<UserId>, Fault> {
-    let found = deps
-        .store
-        .get::<IdentifierRecord>(&deps.scope(), "")
-        .await?;
+    let found = deps.store.get::<IdentifierRecord>(&deps.scope(), "").await?;
     Ok(found.map(|found| found.record.user))
 }
 

@@ -2,5 +2,6 @@
 
 pub mod credential;
 pub mod identifier;
+mod settings;
 pub mod tenant;
 pub mod user;

@@ -82,10 +82,7 @@ impl User {
 }
 
 impl Record for User {
-    const TABLE: &'static Table = &Table {
-        name: "user",
-        indexes: &[],
-    };
+    const TABLE: &'static Table = &Table { name: "user", indexes: &[] };
 
     fn key(&self) -> String {
         self.id.to_string()
@@ -200,20 +197,11 @@ pub(crate) fn prepare(
     if new.identifiers.is_empty() || new.identifiers.len() > IDENTIFIERS_MAX {
         return Err(Stop::Refused(Refused::Invalid));
     }
-    let event = deps
-        .event(EventType::UserCreated)?
-        .by(actor.unwrap_or(user.id))
-        .on(user.id);
-    let mut batch = Batch::new()
-        .insert(&deps.scope(), &user)
-        .insert(&deps.scope(), &event);
+    let event = deps.event(EventType::UserCreated)?.by(actor.unwrap_or(user.id)).on(user.id);
+    let mut batch = Batch::new().insert(&deps.scope(), &user).insert(&deps.scope(), &event);
     for identifier in new.identifiers {
-        let record = IdentifierRecord {
-            identifier,
-            user: user.id,
-            verified_at: None,
-            created_at: now,
-        };
+        let record =
+            IdentifierRecord { identifier, user: user.id, verified_at: None, created_at: now };
         batch = batch.insert(&deps.scope(), &record);
     }
     Ok((user, batch))
@@ -248,10 +236,8 @@ pub async fn read(deps: &Deps, user: UserId) -> Result<Versioned<User>, Stop<Ref
 ///
 /// [`Fault`] if the store failed.
 pub async fn list(deps: &Deps, cursor: Option<String>, limit: usize) -> Result<Page<User>, Fault> {
-    let page = deps
-        .store
-        .find::<User>(&deps.scope(), Find::all().limit(limit).after(cursor))
-        .await?;
+    let page =
+        deps.store.find::<User>(&deps.scope(), Find::all().limit(limit).after(cursor)).await?;
     let mut page = page.map(|found| found.record);
     page.items.retain(|user| user.status != UserStatus::Deleted);
     Ok(page)
@@ -269,14 +255,8 @@ pub async fn update(
     update: Update,
     actor: UserId,
 ) -> Result<User, Stop<Refused>> {
-    let Versioned {
-        mut record,
-        version,
-    } = read(deps, user).await?;
-    if matches!(
-        update.status,
-        Some(UserStatus::Deleted | UserStatus::Pending)
-    ) {
+    let Versioned { mut record, version } = read(deps, user).await?;
+    if matches!(update.status, Some(UserStatus::Deleted | UserStatus::Pending)) {
         return Err(Stop::Refused(Refused::Invalid));
     }
     let before = record.clone();
@@ -296,13 +276,7 @@ pub async fn update(
     }
     let event = deps.event(EventType::UserUpdated)?.by(actor).on(user);
     let event = event.with("fields", changed_fields(&before, &record));
-    replace(
-        deps,
-        &record,
-        version,
-        Batch::new().insert(&deps.scope(), &event),
-    )
-    .await?;
+    replace(deps, &record, version, Batch::new().insert(&deps.scope(), &event)).await?;
     Ok(record)
 }
 
@@ -317,10 +291,7 @@ pub async fn delete(deps: &Deps, user: UserId, actor: UserId) -> Result<(), Stop
     if user == actor {
         return Err(Stop::Refused(Refused::OwnAccount));
     }
-    let Versioned {
-        mut record,
-        version,
-    } = read(deps, user).await?;
+    let Versioned { mut record, version } = read(deps, user).await?;
     record.status = UserStatus::Deleted;
     record.epoch += 1;
     record.updated_at = deps.clock.now();
@@ -368,11 +339,7 @@ fn check(user: &User) -> Result<(), Refused> {
     let claims = serde_json::to_string(&user.custom_claims).map_or(usize::MAX, |text| text.len());
     let fits =
         user.name.chars().count() <= NAME_MAX && plain(&user.name) && claims <= CLAIMS_BYTES_MAX;
-    if fits && grants(&user.roles) && grants(&user.scopes) {
-        Ok(())
-    } else {
-        Err(Refused::Invalid)
-    }
+    if fits && grants(&user.roles) && grants(&user.scopes) { Ok(()) } else { Err(Refused::Invalid) }
 }
 
 fn changed_fields(before: &User, after: &User) -> String {
@@ -383,9 +350,7 @@ fn changed_fields(before: &User, after: &User) -> String {
         ("custom_claims", before.custom_claims != after.custom_claims),
         ("status", before.status != after.status),
     ];
-    let changed: Vec<&str> = fields
-        .into_iter()
-        .filter_map(|(name, changed)| changed.then_some(name))
-        .collect();
+    let changed: Vec<&str> =
+        fields.into_iter().filter_map(|(name, changed)| changed.then_some(name)).collect();
     changed.join(" ")
 }

@@ -37,27 +37,19 @@ pub struct Query {
 /// [`Fault`] if the store failed.
 pub async fn query(deps: &Deps, query: Query) -> Result<Page<Event>, Fault> {
     let by = match (query.actor, query.kind) {
-        (Some(actor), Some(kind)) => Some((
-            "actor_type",
-            Value::Text(Event::actor_and_type(&actor, kind)),
-        )),
+        (Some(actor), Some(kind)) => {
+            Some(("actor_type", Value::Text(Event::actor_and_type(&actor, kind))))
+        }
         (Some(actor), None) => Some(("actor", Value::Text(actor))),
         (None, Some(kind)) => Some(("type", Value::text(kind.as_str()))),
         (None, None) => None,
     };
     let bound = |time: UnixTime| EventId::earliest_at(time).to_string();
-    let find = Find {
-        by,
-        from: query.from.map(bound),
-        until: query.until.map(bound),
-        ..Find::all()
-    };
+    let find =
+        Find { by, from: query.from.map(bound), until: query.until.map(bound), ..Find::all() };
     let page = deps
         .store
-        .find(
-            &deps.scope(),
-            find.limit(query.limit).after(query.cursor).descending(),
-        )
+        .find(&deps.scope(), find.limit(query.limit).after(query.cursor).descending())
         .await?;
     Ok(page.map(|found| found.record))
 }

@@ -74,9 +74,7 @@ pub async fn update(
 ) -> Result<User, Stop<Refused>> {
     check_target(deps, caller, id).await?;
     check_grant(caller, update.roles.as_deref().unwrap_or_default()).map_err(Stop::Refused)?;
-    user::update(deps, id, update, caller.user.id)
-        .await
-        .map_err(|stop| stop.map(Refused::User))
+    user::update(deps, id, update, caller.user.id).await.map_err(|stop| stop.map(Refused::User))
 }
 
 /// Deletes a user.
@@ -86,9 +84,7 @@ pub async fn update(
 /// [`Refused::Mightier`], as [`user::delete`] within [`Refused::User`], [`Stop::Fault`].
 pub async fn delete(deps: &Deps, caller: &Caller, id: UserId) -> Result<(), Stop<Refused>> {
     check_target(deps, caller, id).await?;
-    user::delete(deps, id, caller.user.id)
-        .await
-        .map_err(|stop| stop.map(Refused::User))
+    user::delete(deps, id, caller.user.id).await.map_err(|stop| stop.map(Refused::User))
 }
 
 /// Ends all sessions of a user.
@@ -103,14 +99,8 @@ pub async fn end_sessions(deps: &Deps, caller: &Caller, id: UserId) -> Result<()
 }
 
 async fn check_target(deps: &Deps, caller: &Caller, id: UserId) -> Result<(), Stop<Refused>> {
-    let target = user::read(deps, id)
-        .await
-        .map_err(|stop| stop.map(Refused::User))?;
+    let target = user::read(deps, id).await.map_err(|stop| stop.map(Refused::User))?;
     let mightier =
         target.record.roles.iter().any(|role| role == SUPERADMIN) && !access::is_superadmin(caller);
-    if mightier {
-        Err(Stop::Refused(Refused::Mightier))
-    } else {
-        Ok(())
-    }
+    if mightier { Err(Stop::Refused(Refused::Mightier)) } else { Ok(()) }
 }

@@ -22,6 +22,11 @@ pub trait Custody: Send + Sync + fmt::Debug {
     /// [`Fault`] of kind [`FaultKind::Custody`].
     fn seal(&self, plain: &[u8], context: &str) -> Result<Vec<u8>, Fault>;
 
+    /// Whether [`Self::seal`] would use another key now than it did for `sealed`.
+    fn is_outdated(&self, _sealed: &[u8]) -> bool {
+        false
+    }
+
     /// Opens what [`Self::seal`] made for the same `context`.
     ///
     /// # Errors
@@ -47,9 +52,7 @@ impl MasterKey {
     ///
     /// [`Fault`] if the key was refused by the cipher.
     pub fn new(key: &Secret<[u8; 32]>) -> Result<Self, Fault> {
-        Ok(Self {
-            keys: vec![Self::prepare(key)?],
-        })
+        Ok(Self { keys: vec![Self::prepare(key)?] })
     }
 
     /// Also opens what an earlier master key sealed, so that the master key can be replaced.
@@ -85,13 +88,13 @@ impl Custody for MasterKey {
         Ok([name.as_slice(), nonce.as_ref().as_slice(), &body].concat())
     }
 
+    fn is_outdated(&self, sealed: &[u8]) -> bool {
+        self.keys.first().is_some_and(|(name, _)| !sealed.starts_with(name))
+    }
+
     fn open(&self, sealed: &[u8], context: &str) -> Result<Secret<Vec<u8>>, Fault> {
-        let (name, rest) = sealed
-            .split_at_checked(NAME_LEN)
-            .ok_or_else(|| fault("truncated"))?;
-        let (nonce, body) = rest
-            .split_at_checked(NONCE_LEN)
-            .ok_or_else(|| fault("truncated"))?;
+        let (name, rest) = sealed.split_at_checked(NAME_LEN).ok_or_else(|| fault("truncated"))?;
+        let (nonce, body) = rest.split_at_checked(NONCE_LEN).ok_or_else(|| fault("truncated"))?;
         let (_, cipher) = self
             .keys
             .iter()
@@ -134,10 +137,7 @@ mod tests {
             let mut altered = sealed.clone();
             altered[position] ^= 1;
             assert!(master(1).open(&altered, "here").is_err(), "byte {position}");
-            assert!(
-                master(1).open(&sealed[..position], "here").is_err(),
-                "cut at {position}"
-            );
+            assert!(master(1).open(&sealed[..position], "here").is_err(), "cut at {position}");
         }
     }
 
@@ -146,10 +146,7 @@ mod tests {
         let sealed = master(1).seal(b"key", "here").unwrap();
         let replaced = master(2).also_opening(&Secret::new([1; 32])).unwrap();
         assert_eq!(replaced.open(&sealed, "here").unwrap().expose(), b"key");
-        assert!(
-            master(1)
-                .open(&replaced.seal(b"key", "here").unwrap(), "here")
-                .is_err()
-        );
+        assert!(master(1).open(&replaced.seal(b"key", "here").unwrap(), "here").is_err());
+        assert!(replaced.is_outdated(&sealed) && !master(1).is_outdated(&sealed));
     }
 }

@@ -34,10 +34,7 @@ pub struct SystemEntropy;
 
 impl Entropy for SystemEntropy {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), Fault> {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "this is the port's own implementation"
-        )]
+        #[expect(clippy::disallowed_methods, reason = "this is the port's own implementation")]
         let filled = getrandom::fill(bytes);
         filled.map_err(|error| Fault::new(FaultKind::Entropy, error.to_string()))
     }

@@ -106,10 +106,7 @@ impl EventType {
     /// Reads the text form; `None` for any other text.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|known| known.as_str() == text)
+        Self::ALL.iter().copied().find(|known| known.as_str() == text)
     }
 }
 
@@ -195,21 +192,9 @@ impl Record for Event {
     const TABLE: &'static Table = &Table {
         name: "event",
         indexes: &[
-            Index {
-                name: "actor",
-                kind: IndexKind::Text,
-                unique: false,
-            },
-            Index {
-                name: "type",
-                kind: IndexKind::Text,
-                unique: false,
-            },
-            Index {
-                name: "actor_type",
-                kind: IndexKind::Text,
-                unique: false,
-            },
+            Index { name: "actor", kind: IndexKind::Text, unique: false },
+            Index { name: "type", kind: IndexKind::Text, unique: false },
+            Index { name: "actor_type", kind: IndexKind::Text, unique: false },
         ],
     };
 

@@ -58,11 +58,7 @@ impl Config {
     #[cfg(any(test, feature = "testing"))]
     #[must_use]
     pub fn cheap() -> Self {
-        Self {
-            memory_kib: 8,
-            iterations: 1,
-            ..Self::default()
-        }
+        Self { memory_kib: 8, iterations: 1, ..Self::default() }
     }
 
     fn check(&self) -> Result<Params, String> {
@@ -70,32 +66,15 @@ impl Config {
             if (low..=high).contains(&value) {
                 return Ok(());
             }
-            Err(format!(
-                "hashing.{name} is {value}; it must be {low} to {high}"
-            ))
+            Err(format!("hashing.{name} is {value}; it must be {low} to {high}"))
         };
-        within(
-            "memory_kib",
-            self.memory_kib as usize,
-            8,
-            MEMORY_KIB_MAX as usize,
-        )?;
-        within(
-            "iterations",
-            self.iterations as usize,
-            1,
-            ITERATIONS_MAX as usize,
-        )?;
+        within("memory_kib", self.memory_kib as usize, 8, MEMORY_KIB_MAX as usize)?;
+        within("iterations", self.iterations as usize, 1, ITERATIONS_MAX as usize)?;
         within("parallelism", self.parallelism as usize, 1, 16)?;
         within("concurrent", self.concurrent, 1, 1024)?;
         within("waiting", self.waiting, 0, 100_000)?;
-        Params::new(
-            self.memory_kib,
-            self.iterations,
-            self.parallelism,
-            Some(OUTPUT_LEN),
-        )
-        .map_err(|error| format!("hashing.memory_kib and hashing.parallelism: {error}"))
+        Params::new(self.memory_kib, self.iterations, self.parallelism, Some(OUTPUT_LEN))
+            .map_err(|error| format!("hashing.memory_kib and hashing.parallelism: {error}"))
     }
 }
 
@@ -191,10 +170,7 @@ impl Hasher {
     ///
     /// [`Busy`] when the budget is used up.
     pub fn place(&self) -> Result<Place, Busy> {
-        Arc::clone(&self.0.places)
-            .try_acquire_owned()
-            .map(Place)
-            .map_err(|_| Busy)
+        Arc::clone(&self.0.places).try_acquire_owned().map(Place).map_err(|_| Busy)
     }
 
     /// Hashes a password in a place taken before.
@@ -211,9 +187,7 @@ impl Hasher {
         let mut salt = [0; SALT_LEN];
         entropy.fill(&mut salt)?;
         let params = self.0.params.clone();
-        let output = self
-            .run(place, params.clone(), password, salt.to_vec())
-            .await?;
+        let output = self.run(place, params.clone(), password, salt.to_vec()).await?;
         Ok(encode(&params, &salt, &output))
     }
 
@@ -232,10 +206,7 @@ impl Hasher {
         let outdated = params != self.0.params;
         let output = self.run(place, params, password, salt).await?;
         let equal: bool = output.ct_eq(&expected).into();
-        Ok(Verdict {
-            matches: equal && stored.is_some(),
-            outdated,
-        })
+        Ok(Verdict { matches: equal && stored.is_some(), outdated })
     }
 
     async fn run(
@@ -264,12 +235,8 @@ impl Inner {
         password: &Secret<String>,
         salt: &[u8],
     ) -> Result<[u8; OUTPUT_LEN], Fault> {
-        let mut blocks = self
-            .pool
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop()
-            .unwrap_or_default();
+        let mut blocks =
+            self.pool.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
         let needed = params.block_count();
         if blocks.len() < needed {
             blocks.resize(needed, Block::new());
@@ -285,10 +252,7 @@ impl Inner {
             );
         // A hash with larger parameters than ours does not leave its memory in the pool.
         if blocks.len() <= self.params.block_count() {
-            self.pool
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(blocks);
+            self.pool.lock().unwrap_or_else(PoisonError::into_inner).push(blocks);
         }
         hashed.map_err(|error| fault(&error.to_string()))?;
         Ok(output)
@@ -297,9 +261,7 @@ impl Inner {
 
 impl fmt::Debug for Hasher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hasher")
-            .field("params", &self.0.params)
-            .finish_non_exhaustive()
+        f.debug_struct("Hasher").field("params", &self.0.params).finish_non_exhaustive()
     }
 }
 
@@ -323,12 +285,7 @@ fn read(text: &str) -> Option<(Params, Vec<u8>, Vec<u8>)> {
     let mut fields = text.strip_prefix("$argon2id$v=19$")?.split('$');
     let mut costs = fields.next()?.split(',');
     let mut cost = |name: &str, max: u32| {
-        costs
-            .next()?
-            .strip_prefix(name)?
-            .parse::<u32>()
-            .ok()
-            .filter(|cost| *cost <= max)
+        costs.next()?.strip_prefix(name)?.parse::<u32>().ok().filter(|cost| *cost <= max)
     };
     let (memory, iterations) = (cost("m=", MEMORY_KIB_MAX)?, cost("t=", ITERATIONS_MAX)?);
     let params = Params::new(memory, iterations, cost("p=", 16)?, Some(OUTPUT_LEN)).ok()?;
@@ -362,10 +319,7 @@ mod tests {
     #[tokio::test]
     async fn only_the_right_password_matches() {
         let hasher = Hasher::new(&Config::cheap()).unwrap();
-        let hash = hasher
-            .hash(secret("right"), &SeededEntropy::new(1))
-            .await
-            .unwrap();
+        let hash = hasher.hash(secret("right"), &SeededEntropy::new(1)).await.unwrap();
         assert!(verify(&hasher, "right", Some(&hash)).await.unwrap().matches);
         assert!(!verify(&hasher, "wrong", Some(&hash)).await.unwrap().matches);
         assert!(!verify(&hasher, "right", None).await.unwrap().matches);
@@ -380,43 +334,23 @@ mod tests {
         );
         let hasher = Hasher::new(&Config::cheap()).unwrap();
         let verdict = verify(&hasher, "password", Some(&stored)).await.unwrap();
-        assert_eq!(
-            verdict,
-            Verdict {
-                matches: true,
-                outdated: true
-            }
-        );
+        assert_eq!(verdict, Verdict { matches: true, outdated: true });
     }
 
     #[tokio::test]
     async fn work_over_the_budget_is_refused_at_once() {
-        let config = Config {
-            concurrent: 1,
-            waiting: 2,
-            memory_kib: 4096,
-            ..Config::cheap()
-        };
+        let config = Config { concurrent: 1, waiting: 2, memory_kib: 4096, ..Config::cheap() };
         let hasher = Hasher::new(&config).unwrap();
         let results = futures_join((0..20).map(|_| {
             let hasher = hasher.clone();
             tokio::spawn(async move { verify(&hasher, "x", None).await })
         }))
         .await;
-        let refused = results
-            .iter()
-            .filter(|result| matches!(result, Err(Stop::Refused(Busy))))
-            .count();
+        let refused =
+            results.iter().filter(|result| matches!(result, Err(Stop::Refused(Busy)))).count();
         assert!(refused > 0 && refused <= 17, "{refused} of 20 were refused");
-        assert!(
-            verify(&hasher, "x", None).await.is_ok(),
-            "places are free again"
-        );
-        assert_eq!(
-            hasher.0.pool.lock().unwrap().len(),
-            1,
-            "one hash at a time, one buffer"
-        );
+        assert!(verify(&hasher, "x", None).await.is_ok(), "places are free again");
+        assert_eq!(hasher.0.pool.lock().unwrap().len(), 1, "one hash at a time, one buffer");
     }
 
     async fn futures_join<T>(tasks: impl Iterator<Item = tokio::task::JoinHandle<T>>) -> Vec<T> {
@@ -448,14 +382,7 @@ mod tests {
 
     #[test]
     fn fields_out_of_range_are_named() {
-        let config = Config {
-            memory_kib: 1,
-            ..Config::default()
-        };
-        assert!(
-            Hasher::new(&config)
-                .unwrap_err()
-                .contains("hashing.memory_kib")
-        );
+        let config = Config { memory_kib: 1, ..Config::default() };
+        assert!(Hasher::new(&config).unwrap_err().contains("hashing.memory_kib"));
     }
 }

@@ -55,10 +55,7 @@ fn read(text: &str, prefix: &str) -> Result<u128, NotAnId> {
         return Err(NotAnId);
     }
     letters.iter().try_fold(0u128, |bits, letter| {
-        let value = ALPHABET
-            .iter()
-            .position(|known| known == letter)
-            .ok_or(NotAnId)?;
+        let value = ALPHABET.iter().position(|known| known == letter).ok_or(NotAnId)?;
         Ok(bits << 5 | value as u128)
     })
 }

@@ -98,11 +98,7 @@ impl Attempt {
     ) -> Result<Result<Self, Exceeded>, Fault> {
         let bumps: Vec<Bump> = limits
             .iter()
-            .map(|(key, limit)| Bump {
-                key: key.clone(),
-                by: 1,
-                window: limit.window,
-            })
+            .map(|(key, limit)| Bump { key: key.clone(), by: 1, window: limit.window })
             .collect();
         let counts = store.bump(scope, &bumps, now).await?;
         let exceeded = counts
@@ -147,9 +143,7 @@ mod tests {
     }
 
     async fn attempt(store: &Store, at: u64) -> Result<Attempt, Exceeded> {
-        Attempt::count(store, &SCOPE, &limits(), UnixTime::from_seconds(at))
-            .await
-            .unwrap()
+        Attempt::count(store, &SCOPE, &limits(), UnixTime::from_seconds(at)).await.unwrap()
     }
 
     #[tokio::test]
@@ -158,18 +152,9 @@ mod tests {
         assert!(attempt(&store, 100).await.is_ok());
         assert!(attempt(&store, 104).await.is_ok());
         let refused = attempt(&store, 105).await.unwrap_err();
-        assert_eq!(
-            refused,
-            Exceeded {
-                retry_after: Duration::from_secs(5),
-                first: true
-            }
-        );
+        assert_eq!(refused, Exceeded { retry_after: Duration::from_secs(5), first: true });
         assert!(!attempt(&store, 109).await.unwrap_err().first);
-        assert!(
-            attempt(&store, 110).await.is_ok(),
-            "attempts over the limit do not extend it"
-        );
+        assert!(attempt(&store, 110).await.is_ok(), "attempts over the limit do not extend it");
     }
 
     #[tokio::test]
@@ -177,10 +162,7 @@ mod tests {
         let store = Store::new(Memory::new());
         for _ in 0..5 {
             let attempt = attempt(&store, 100).await.unwrap();
-            attempt
-                .give_back(&store, &SCOPE, UnixTime::from_seconds(100))
-                .await
-                .unwrap();
+            attempt.give_back(&store, &SCOPE, UnixTime::from_seconds(100)).await.unwrap();
         }
         assert!(attempt(&store, 100).await.is_ok());
     }

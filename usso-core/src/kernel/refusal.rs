@@ -89,10 +89,7 @@ pub struct Fault {
 impl Fault {
     /// Reports a failure; `detail` must hold no secret.
     pub fn new(kind: FaultKind, detail: impl Into<String>) -> Self {
-        Self {
-            kind,
-            detail: detail.into(),
-        }
+        Self { kind, detail: detail.into() }
     }
 
     /// What failed.
@@ -119,11 +116,7 @@ impl Fault {
     /// The HTTP status: 500 where a retry cannot help, else 503.
     #[must_use]
     pub fn status(&self) -> u16 {
-        if self.kind == FaultKind::Corrupt {
-            500
-        } else {
-            503
-        }
+        if self.kind == FaultKind::Corrupt { 500 } else { 503 }
     }
 }
 

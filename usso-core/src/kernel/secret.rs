@@ -81,13 +81,8 @@ impl Serialize for Digest {
 impl<'de> Deserialize<'de> for Digest {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        let bytes = URL_SAFE_NO_PAD
-            .decode(text.as_bytes())
-            .map_err(D::Error::custom)?;
-        bytes
-            .try_into()
-            .map(Self)
-            .map_err(|_| D::Error::custom("a digest has 32 bytes"))
+        let bytes = URL_SAFE_NO_PAD.decode(text.as_bytes()).map_err(D::Error::custom)?;
+        bytes.try_into().map(Self).map_err(|_| D::Error::custom("a digest has 32 bytes"))
     }
 }
 
@@ -105,10 +100,7 @@ mod tests {
     #[test]
     fn a_digest_is_sha256_and_survives_storage() {
         let digest = Digest::of(b"abc");
-        assert_eq!(
-            digest.to_string(),
-            "ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0"
-        );
+        assert_eq!(digest.to_string(), "ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0");
         let stored = serde_json::to_string(&digest).unwrap();
         assert_eq!(serde_json::from_str::<Digest>(&stored).unwrap(), digest);
         assert_ne!(digest, Digest::of(b"abd"));

@@ -51,10 +51,7 @@ impl SeededEntropy {
     /// Starts from `seed`.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self {
-            seed,
-            drawn: AtomicU64::new(0),
-        }
+        Self { seed, drawn: AtomicU64::new(0) }
     }
 }
 

@@ -129,10 +129,7 @@ impl Identifier {
     /// The words that a password must not be built from: the text and its parts of four or more
     /// characters.
     pub(crate) fn words(&self) -> Vec<&str> {
-        let parts = self
-            .text
-            .split(|c: char| !c.is_alphanumeric())
-            .filter(|part| part.len() >= 4);
+        let parts = self.text.split(|c: char| !c.is_alphanumeric()).filter(|part| part.len() >= 4);
         std::iter::once(self.text.as_str()).chain(parts).collect()
     }
 }
@@ -146,9 +143,7 @@ impl Serialize for Identifier {
 impl<'de> Deserialize<'de> for Identifier {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let stored = String::deserialize(deserializer)?;
-        let (kind, text) = stored
-            .split_once(':')
-            .ok_or_else(|| D::Error::custom("no kind"))?;
+        let (kind, text) = stored.split_once(':').ok_or_else(|| D::Error::custom("no kind"))?;
         let kind = match kind {
             "email" => IdentifierType::Email,
             "phone" => IdentifierType::Phone,
@@ -194,11 +189,7 @@ fn email(text: &str) -> Result<String, NotAnIdentifier> {
         return Err(NotAnIdentifier::Shape);
     }
     let canonical = format!("{}@{}", local.to_ascii_lowercase(), domain_name(domain)?);
-    if canonical.len() > EMAIL_MAX {
-        Err(NotAnIdentifier::Length)
-    } else {
-        Ok(canonical)
-    }
+    if canonical.len() > EMAIL_MAX { Err(NotAnIdentifier::Length) } else { Ok(canonical) }
 }
 
 /// Brings a host name into its ASCII form (UTS #46, STD 3 rules), lower case.
@@ -245,10 +236,7 @@ fn ascii_digit(c: char) -> Option<char> {
 }
 
 fn username(text: &str) -> Result<String, NotAnIdentifier> {
-    if !text
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
-    {
+    if !text.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)) {
         return Err(NotAnIdentifier::Character);
     }
     if !(USERNAME_MIN..=USERNAME_MAX).contains(&text.len()) {
@@ -312,10 +300,7 @@ mod tests {
         ] {
             assert_eq!(canonical(text), Err(reason), "{text:?}");
         }
-        assert_eq!(
-            canonical(&format!("{}@example.com", "a".repeat(65))),
-            Err(Length)
-        );
+        assert_eq!(canonical(&format!("{}@example.com", "a".repeat(65))), Err(Length));
         assert_eq!(canonical(&"a".repeat(100_000)), Err(Length));
     }
 

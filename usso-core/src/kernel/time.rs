@@ -42,10 +42,7 @@ impl UnixTime {
     /// The time `duration` later.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)),
-        )
+        Self(self.0.saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
     }
 
     /// How long it is from `earlier` until this time; zero if `earlier` is later.
@@ -58,9 +55,7 @@ impl UnixTime {
     #[must_use]
     pub fn parse_rfc3339(text: &str) -> Option<Self> {
         let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
-        u64::try_from(time.unix_timestamp_nanos() / 1_000_000)
-            .ok()
-            .map(Self)
+        u64::try_from(time.unix_timestamp_nanos() / 1_000_000).ok().map(Self)
     }
 }
 
@@ -86,10 +81,7 @@ impl Lifetime {
     /// Starts at `start` and lasts `duration`.
     #[must_use]
     pub fn starting(start: UnixTime, duration: Duration) -> Self {
-        Self {
-            start,
-            end: start.plus(duration),
-        }
+        Self { start, end: start.plus(duration) }
     }
 
     /// The first moment at which it is over.
@@ -117,14 +109,9 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> UnixTime {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "this is the port's own implementation"
-        )]
+        #[expect(clippy::disallowed_methods, reason = "this is the port's own implementation")]
         let now = std::time::SystemTime::now();
-        let since = now
-            .duration_since(std::time::UNIX_EPOCH)
-            .unwrap_or_default();
+        let since = now.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         UnixTime(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
     }
 }
@@ -137,10 +124,7 @@ impl Stopwatch {
     /// Starts measuring.
     #[must_use]
     pub fn start() -> Self {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "durations for metrics come from here only"
-        )]
+        #[expect(clippy::disallowed_methods, reason = "durations for metrics come from here only")]
         Self(std::time::Instant::now())
     }
 
@@ -173,14 +157,8 @@ mod tests {
     fn text_form_is_rfc3339_both_ways() {
         let time = UnixTime::from_seconds(1_759_572_000);
         assert_eq!(time.to_string(), "2025-10-04T10:00:00Z");
-        assert_eq!(
-            UnixTime::parse_rfc3339("2025-10-04T12:00:00+02:00"),
-            Some(time)
-        );
+        assert_eq!(UnixTime::parse_rfc3339("2025-10-04T12:00:00+02:00"), Some(time));
         assert_eq!(UnixTime::parse_rfc3339("1969-12-31T23:59:59Z"), None);
-        assert_eq!(
-            UnixTime::from_millis(u64::MAX).to_string(),
-            "9999-12-31T23:59:59Z"
-        );
+        assert_eq!(UnixTime::from_millis(u64::MAX).to_string(), "9999-12-31T23:59:59Z");
     }
 }

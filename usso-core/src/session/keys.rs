@@ -76,10 +76,7 @@ pub struct KeyRing {
 }
 
 impl Record for KeyRing {
-    const TABLE: &'static Table = &Table {
-        name: "key_ring",
-        indexes: &[],
-    };
+    const TABLE: &'static Table = &Table { name: "key_ring", indexes: &[] };
 
     fn key(&self) -> String {
         RING.to_owned()
@@ -205,9 +202,7 @@ impl Signer {
             }
             Algorithm::Rs256 => RsaKeyPair::from_pkcs8(pkcs8).map(Self::Rsa),
             _ => {
-                return Err(corrupt(
-                    "a signing key has an algorithm that does not sign here",
-                ));
+                return Err(corrupt("a signing key has an algorithm that does not sign here"));
             }
         }
         .map_err(|_| corrupt("a signing key cannot be read"))
@@ -217,15 +212,13 @@ impl Signer {
         let failed = |_| Fault::new(FaultKind::Custody, "signing failed");
         let random = SystemRandom::new();
         match self {
-            Self::Ecdsa(key) => key
-                .sign(&random, message)
-                .map(|made| made.as_ref().to_vec())
-                .map_err(failed),
+            Self::Ecdsa(key) => {
+                key.sign(&random, message).map(|made| made.as_ref().to_vec()).map_err(failed)
+            }
             Self::Ed25519(key) => Ok(key.sign(message).as_ref().to_vec()),
             Self::Rsa(key) => {
                 let mut made = vec![0; key.public_modulus_len()];
-                key.sign(&RSA_PKCS1_SHA256, &random, message, &mut made)
-                    .map_err(failed)?;
+                key.sign(&RSA_PKCS1_SHA256, &random, message, &mut made).map_err(failed)?;
                 Ok(made)
             }
         }
@@ -235,9 +228,7 @@ impl Signer {
 /// Makes a key pair: PKCS #8 and SPKI. RSA takes up to a second, so it runs beside async threads.
 async fn generate(algorithm: Algorithm) -> Result<(Secret<Vec<u8>>, Vec<u8>), Fault> {
     let made = tokio::task::spawn_blocking(move || generate_now(algorithm)).await;
-    made.ok()
-        .flatten()
-        .ok_or_else(|| Fault::new(FaultKind::Entropy, "no key could be generated"))
+    made.ok().flatten().ok_or_else(|| Fault::new(FaultKind::Entropy, "no key could be generated"))
 }
 
 fn generate_now(algorithm: Algorithm) -> Option<(Secret<Vec<u8>>, Vec<u8>)> {
@@ -272,9 +263,7 @@ async fn new_key(deps: &Deps) -> Result<StoredKey, Fault> {
     let algorithm = deps.tenant.settings.signing_algorithm;
     let (private, spki) = generate(algorithm).await?;
     let kid = usso_verify::spki_kid(&spki);
-    let sealed = deps
-        .custody
-        .seal(private.expose(), &key_context(deps, &kid))?;
+    let sealed = deps.custody.seal(private.expose(), &key_context(deps, &kid))?;
     Ok(StoredKey {
         kid,
         algorithm,
@@ -331,25 +320,11 @@ pub(crate) async fn reload(deps: &Deps) -> Result<Arc<LoadedKeys>, Fault> {
 async fn create(deps: &Deps) -> Result<Versioned<KeyRing>, Fault> {
     let mut current = new_key(deps).await?;
     current.activated_at = Some(current.created_at);
-    let tag_key = deps
-        .custody
-        .seal(bearer_secret(&*deps.entropy)?.expose(), &tag_context(deps))?;
+    let tag_key = deps.custody.seal(bearer_secret(&*deps.entropy)?.expose(), &tag_context(deps))?;
     let tag_key = URL_SAFE_NO_PAD.encode(tag_key);
-    let ring = KeyRing {
-        current,
-        next: new_key(deps).await?,
-        retired: Vec::new(),
-        tag_key,
-    };
-    match deps
-        .store
-        .commit(Batch::new().insert(&deps.scope(), &ring))
-        .await
-    {
-        Ok(()) => Ok(Versioned {
-            record: ring,
-            version: 1,
-        }),
+    let ring = KeyRing { current, next: new_key(deps).await?, retired: Vec::new(), tag_key };
+    match deps.store.commit(Batch::new().insert(&deps.scope(), &ring)).await {
+        Ok(()) => Ok(Versioned { record: ring, version: 1 }),
         Err(CommitError::Fault(fault)) => Err(fault),
         // Another request or instance made them first.
         Err(CommitError::Conflict(_)) => {
@@ -360,23 +335,13 @@ async fn create(deps: &Deps) -> Result<Versioned<KeyRing>, Fault> {
 }
 
 fn open(deps: &Deps, found: Versioned<KeyRing>) -> Result<LoadedKeys, Fault> {
-    let Versioned {
-        record: ring,
-        version,
-    } = found;
+    let Versioned { record: ring, version } = found;
     let current = &ring.current;
-    let private = deps
-        .custody
-        .open(&decode(&current.sealed)?, &key_context(deps, &current.kid))?;
-    let tag_key = deps
-        .custody
-        .open(&decode(&ring.tag_key)?, &tag_context(deps))?;
+    let private = deps.custody.open(&decode(&current.sealed)?, &key_context(deps, &current.kid))?;
+    let tag_key = deps.custody.open(&decode(&ring.tag_key)?, &tag_context(deps))?;
     let now = deps.clock.now();
     let published = |key: &&StoredKey| key.published_until.is_none_or(|end| now < end);
-    let public = [&ring.current, &ring.next]
-        .into_iter()
-        .chain(&ring.retired)
-        .filter(published);
+    let public = [&ring.current, &ring.next].into_iter().chain(&ring.retired).filter(published);
     let set: Vec<VerifyingKey> = public.map(public_key).collect::<Result<_, _>>()?;
     let set = Arc::new(KeySet::new(set));
     let json =
@@ -389,19 +354,13 @@ fn open(deps: &Deps, found: Versioned<KeyRing>) -> Result<LoadedKeys, Fault> {
     );
     // Any audience: the API that issued the token is always among those it may be shown to.
     let issuer = Issuer::new(deps.issuer(), set).any_audience();
-    let verifier = Verifier::builder()
-        .issuer(issuer)
-        .leeway(Duration::ZERO)
-        .build();
+    let verifier = Verifier::builder().issuer(issuer).leeway(Duration::ZERO).build();
     Ok(LoadedKeys {
         signer: Signer::open(current.algorithm, private.expose())?,
         tag_key: hmac::Key::new(hmac::HMAC_SHA256, tag_key.expose()),
         header: URL_SAFE_NO_PAD.encode(header),
         verifier: verifier.map_err(|error| Fault::new(FaultKind::Corrupt, error.to_string()))?,
-        jwks: Jwks {
-            json: json.into(),
-            etag: etag.into(),
-        },
+        jwks: Jwks { json: json.into(), etag: etag.into() },
         loaded_at: now,
         version,
         ring,
@@ -426,10 +385,44 @@ pub async fn rotate(deps: &Deps, actor: UserId) -> Result<Arc<LoadedKeys>, Stop<
     };
     let keys = open(deps, found)?;
     let rotated = advance(deps, &keys, actor.to_string()).await?;
-    deps.caches
-        .keys
-        .insert(deps.tenant.id, Arc::clone(&rotated));
+    deps.caches.keys.insert(deps.tenant.id, Arc::clone(&rotated));
     Ok(rotated)
+}
+
+/// Seals the tenant's keys under the present master key, if an earlier one sealed any of them.
+/// Returns whether it did.
+pub(crate) async fn reseal(deps: &Deps) -> Result<bool, Fault> {
+    loop {
+        let Some(found) = deps.store.get::<KeyRing>(&deps.scope(), RING).await? else {
+            return Ok(false);
+        };
+        let Versioned { record: mut ring, version } = found;
+        let KeyRing { current, next, tag_key, .. } = &mut ring;
+        let mut changed = anew(deps, tag_key, &tag_context(deps))?;
+        for StoredKey { kid, sealed, .. } in [current, next] {
+            changed |= anew(deps, sealed, &key_context(deps, kid))?;
+        }
+        if !changed {
+            return Ok(false);
+        }
+        match deps.store.commit(Batch::new().replace(&deps.scope(), &ring, version)).await {
+            Ok(()) => return Ok(true),
+            // The keys were rotated in between: look again.
+            Err(CommitError::Conflict(_)) => {}
+            Err(CommitError::Fault(fault)) => return Err(fault),
+        }
+    }
+}
+
+/// Seals one value anew if it is outdated; says whether it was.
+fn anew(deps: &Deps, stored: &mut String, context: &str) -> Result<bool, Fault> {
+    let sealed = decode(stored)?;
+    if !deps.custody.is_outdated(&sealed) {
+        return Ok(false);
+    }
+    let plain = deps.custody.open(&sealed, context)?;
+    *stored = URL_SAFE_NO_PAD.encode(deps.custody.seal(plain.expose(), context)?);
+    Ok(true)
 }
 
 async fn advance(
@@ -439,35 +432,20 @@ async fn advance(
 ) -> Result<Arc<LoadedKeys>, Stop<Refused>> {
     let now = deps.clock.now();
     let ring = turn(keys.ring.clone(), new_key(deps).await?, now).map_err(Stop::Refused)?;
-    let event = deps
-        .event(EventType::KeysRotated)?
-        .by(actor)
-        .on(&ring.current.kid);
-    let batch = Batch::new()
-        .replace(&deps.scope(), &ring, keys.version)
-        .insert(&deps.scope(), &event);
+    let event = deps.event(EventType::KeysRotated)?.by(actor).on(&ring.current.kid);
+    let batch =
+        Batch::new().replace(&deps.scope(), &ring, keys.version).insert(&deps.scope(), &event);
     match deps.store.commit(batch).await {
         Ok(()) => {}
         Err(CommitError::Conflict(_)) => return Err(Stop::Refused(Refused::Changed)),
         Err(CommitError::Fault(fault)) => return Err(Stop::Fault(fault)),
     }
-    Ok(Arc::new(open(
-        deps,
-        Versioned {
-            record: ring,
-            version: keys.version + 1,
-        },
-    )?))
+    Ok(Arc::new(open(deps, Versioned { record: ring, version: keys.version + 1 })?))
 }
 
 /// The rotation itself: a pure step from ring to ring.
 fn turn(ring: KeyRing, fresh: StoredKey, now: UnixTime) -> Result<KeyRing, Refused> {
-    let KeyRing {
-        mut current,
-        mut next,
-        mut retired,
-        tag_key,
-    } = ring;
+    let KeyRing { mut current, mut next, mut retired, tag_key } = ring;
     retired.retain(|key| key.published_until.is_some_and(|end| now < end));
     if retired.len() >= RETIRED_MAX {
         return Err(Refused::TooMany);
@@ -477,18 +455,11 @@ fn turn(ring: KeyRing, fresh: StoredKey, now: UnixTime) -> Result<KeyRing, Refus
     current.sealed.clear();
     retired.insert(0, current);
     next.activated_at = Some(now);
-    Ok(KeyRing {
-        current: next,
-        next: fresh,
-        retired,
-        tag_key,
-    })
+    Ok(KeyRing { current: next, next: fresh, retired, tag_key })
 }
 
 fn decode(text: &str) -> Result<Vec<u8>, Fault> {
-    URL_SAFE_NO_PAD
-        .decode(text)
-        .map_err(|_| corrupt("a stored key is not base64url"))
+    URL_SAFE_NO_PAD.decode(text).map_err(|_| corrupt("a stored key is not base64url"))
 }
 
 fn corrupt(detail: &str) -> Fault {

@@ -80,11 +80,7 @@ impl Session {
     /// The authentication context class: one factor (`usso:acr:1`) or more (`usso:acr:2`).
     #[must_use]
     pub fn acr(&self) -> &'static str {
-        if self.methods.len() > 1 {
-            "usso:acr:2"
-        } else {
-            "usso:acr:1"
-        }
+        if self.methods.len() > 1 { "usso:acr:2" } else { "usso:acr:1" }
     }
 
     fn of_epoch(user: UserId, epoch: u64) -> Value {
@@ -95,11 +91,7 @@ impl Session {
 impl Record for Session {
     const TABLE: &'static Table = &Table {
         name: "session",
-        indexes: &[Index {
-            name: "user_epoch",
-            kind: IndexKind::Text,
-            unique: false,
-        }],
+        indexes: &[Index { name: "user_epoch", kind: IndexKind::Text, unique: false }],
     };
 
     fn key(&self) -> String {
@@ -209,15 +201,8 @@ pub(crate) async fn open(
     let now = deps.clock.now();
     let settings = &deps.tenant.settings;
     let id = SessionId::new(now, &*deps.entropy)?;
-    let (refresh_token, rotation) = Rotation::first(
-        deps,
-        &keys,
-        Of {
-            session: id,
-            user: user.id,
-        },
-        now,
-    )?;
+    let (refresh_token, rotation) =
+        Rotation::first(deps, &keys, Of { session: id, user: user.id }, now)?;
     let lifetime = Lifetime::starting(now, Deps::seconds(settings.session_seconds));
     let session = Session {
         id,
@@ -231,15 +216,9 @@ pub(crate) async fn open(
         device: deps.origin.clone(),
         rotation,
     };
-    let event = deps
-        .event(EventType::SessionOpened)?
-        .by(user.id)
-        .on(user.id)
-        .in_session(id);
+    let event = deps.event(EventType::SessionOpened)?.by(user.id).on(user.id).in_session(id);
     let event = event.with("method", proof.method.as_str());
-    let batch = batch
-        .insert(&deps.scope(), &session)
-        .insert(&deps.scope(), &event);
+    let batch = batch.insert(&deps.scope(), &session).insert(&deps.scope(), &event);
     let tokens = issue(deps, &keys, &session, user, refresh_token)?;
     loop {
         let batch = make_room(deps, user, proof.epoch, batch.clone()).await?;
@@ -289,8 +268,7 @@ fn issue(
 }
 
 fn idle_until(deps: &Deps, lifetime: Lifetime, now: UnixTime) -> UnixTime {
-    now.plus(Deps::seconds(deps.tenant.settings.session_idle_seconds))
-        .min(lifetime.end())
+    now.plus(Deps::seconds(deps.tenant.settings.session_idle_seconds)).min(lifetime.end())
 }
 
 /// Lists the live sessions of a user, oldest first.
@@ -304,9 +282,8 @@ pub async fn list(
     cursor: Option<String>,
     limit: usize,
 ) -> Result<Page<Session>, Fault> {
-    let find = Find::by("user_epoch", Session::of_epoch(user.id, user.epoch))
-        .limit(limit)
-        .after(cursor);
+    let find =
+        Find::by("user_epoch", Session::of_epoch(user.id, user.epoch)).limit(limit).after(cursor);
     let page = deps.store.find::<Session>(&deps.scope(), find).await?;
     let mut page = page.map(|found| found.record);
     let now = deps.clock.now();
@@ -330,11 +307,7 @@ pub async fn end(
         let found = found
             .filter(|found| found.record.user == owner)
             .ok_or(Stop::Refused(Refused::Unknown))?;
-        let event = deps
-            .event(EventType::SessionEnded)?
-            .by(actor)
-            .on(owner)
-            .in_session(session);
+        let event = deps.event(EventType::SessionEnded)?.by(actor).on(owner).in_session(session);
         let batch = Batch::new().insert(&deps.scope(), &event);
         match deps
             .store
@@ -375,13 +348,8 @@ pub async fn end_by_refresh_token(deps: &Deps, token: &RefreshToken) -> Result<(
 /// [`Refused::Unknown`] if there is no such user, [`Stop::Fault`] if the store failed.
 pub async fn end_all(deps: &Deps, owner: UserId, actor: UserId) -> Result<(), Stop<Refused>> {
     loop {
-        let found = user::read(deps, owner)
-            .await
-            .map_err(|stop| stop.map(|_| Refused::Unknown))?;
-        let Versioned {
-            mut record,
-            version,
-        } = found;
+        let found = user::read(deps, owner).await.map_err(|stop| stop.map(|_| Refused::Unknown))?;
+        let Versioned { mut record, version } = found;
         record.epoch += 1;
         let event = deps.event(EventType::SessionEndedAll)?.by(actor).on(owner);
         let batch = Batch::new().insert(&deps.scope(), &event);

@@ -153,15 +153,7 @@ impl Rotation {
         now: UnixTime,
     ) -> Result<(RefreshToken, Self), Fault> {
         let (token, current) = RefreshToken::make(deps, keys, of)?;
-        Ok((
-            token,
-            Self {
-                current,
-                previous: None,
-                rotated_at: now,
-                replaced: Vec::new(),
-            },
-        ))
+        Ok((token, Self { current, previous: None, rotated_at: now, replaced: Vec::new() }))
     }
 
     /// Judges a token that this tenant issued for this session.
@@ -228,14 +220,10 @@ impl Rotation {
 /// The session's version decides between concurrent requests, in the same commit as the change.
 pub async fn refresh(deps: &Deps, token: &RefreshToken) -> Result<(User, Tokens), Stop<Refused>> {
     let keys = keys::load(deps).await?;
-    let (of, presented) = token
-        .open(deps, &keys)
-        .ok_or(Stop::Refused(Refused::NotValid))?;
+    let (of, presented) = token.open(deps, &keys).ok_or(Stop::Refused(Refused::NotValid))?;
     loop {
-        let (found, user) = deps
-            .store
-            .get_both::<Session, User>(&deps.scope(), of.session, of.user)
-            .await?;
+        let (found, user) =
+            deps.store.get_both::<Session, User>(&deps.scope(), of.session, of.user).await?;
         let (Some(found), Some(Versioned { record: user, .. })) = (found, user) else {
             return Err(Stop::Refused(Refused::NotValid));
         };
@@ -244,9 +232,8 @@ pub async fn refresh(deps: &Deps, token: &RefreshToken) -> Result<(User, Tokens)
             return Err(Stop::Refused(Refused::NotValid));
         }
         let rotation = &found.record.rotation;
-        let grace_end = rotation
-            .rotated_at
-            .plus(Deps::seconds(deps.tenant.settings.refresh_grace_seconds));
+        let grace_end =
+            rotation.rotated_at.plus(Deps::seconds(deps.tenant.settings.refresh_grace_seconds));
         let (successor, digest) = RefreshToken::make(deps, &keys, of)?;
         let next = match rotation.judge(presented, deps.received_at, grace_end, now) {
             Judgement::Exchange => rotation.exchange(digest, now),
@@ -292,28 +279,19 @@ fn continued(deps: &Deps, session: &Session, rotation: Rotation, now: UnixTime) 
 }
 
 async fn store(deps: &Deps, session: &Session, version: u64) -> Result<Settled, Fault> {
-    let event = deps
-        .event(EventType::SessionRefreshed)?
-        .by(session.user)
-        .on(session.user);
+    let event = deps.event(EventType::SessionRefreshed)?.by(session.user).on(session.user);
     let event = event.in_session(session.id);
-    let batch = Batch::new()
-        .replace(&deps.scope(), session, version)
-        .insert(&deps.scope(), &event);
+    let batch = Batch::new().replace(&deps.scope(), session, version).insert(&deps.scope(), &event);
     settle(deps.store.commit(batch).await)
 }
 
 async fn end_reused(deps: &Deps, found: &Versioned<Session>) -> Result<Settled, Fault> {
     let session = &found.record;
-    let event = deps
-        .event(EventType::SessionReuseDetected)?
-        .on(session.user)
-        .in_session(session.id);
+    let event =
+        deps.event(EventType::SessionReuseDetected)?.on(session.user).in_session(session.id);
     let batch = Batch::new().insert(&deps.scope(), &event);
     settle(
-        deps.store
-            .commit(batch.remove::<Session>(&deps.scope(), session.id, found.version))
-            .await,
+        deps.store.commit(batch.remove::<Session>(&deps.scope(), session.id, found.version)).await,
     )
 }
 
@@ -354,11 +332,7 @@ mod tests {
         assert_eq!(judge(&chain, "a", 101, 200), Judgement::Reused);
         assert_eq!(judge(&chain, "older", 101, 150), Judgement::Reused);
         let used = chain.exchange(digest("c"), at(110));
-        assert_eq!(
-            judge(&used, "a", 120, 150),
-            Judgement::Reused,
-            "its successor was used"
-        );
+        assert_eq!(judge(&used, "a", 120, 150), Judgement::Reused, "its successor was used");
     }
 
     #[test]

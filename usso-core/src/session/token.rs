@@ -77,11 +77,7 @@ pub(super) fn mint(
         roles: &user.roles,
         scopes: &user.scopes,
         acr: session.acr(),
-        amr: session
-            .methods
-            .iter()
-            .map(|method| method.as_str())
-            .collect(),
+        amr: session.methods.iter().map(|method| method.as_str()).collect(),
         auth_time: session.authenticated_at.seconds(),
         custom: &user.custom_claims,
     };
@@ -122,19 +118,12 @@ pub async fn authenticate(deps: &Deps, token: &str) -> Result<Caller, Stop<Refus
     let claims = verified.map_err(|error| Stop::Refused(Refused::Token(error)))?;
     let ended = || Stop::Refused(Refused::Ended);
     if claims.tenant_id != Some(deps.tenant.id.to_string()) {
-        return Err(Stop::Refused(Refused::Token(VerifyError::ClaimInvalid(
-            "tenant_id",
-        ))));
+        return Err(Stop::Refused(Refused::Token(VerifyError::ClaimInvalid("tenant_id"))));
     }
-    let id = claims
-        .session_id
-        .as_deref()
-        .and_then(|id| SessionId::parse(id).ok())
-        .ok_or_else(ended)?;
-    let (session, user) = deps
-        .store
-        .get_both::<Session, User>(&deps.scope(), id, &claims.sub)
-        .await?;
+    let id =
+        claims.session_id.as_deref().and_then(|id| SessionId::parse(id).ok()).ok_or_else(ended)?;
+    let (session, user) =
+        deps.store.get_both::<Session, User>(&deps.scope(), id, &claims.sub).await?;
     let (Some(session), Some(user)) = (session, user) else {
         return Err(ended());
     };
@@ -142,9 +131,5 @@ pub async fn authenticate(deps: &Deps, token: &str) -> Result<Caller, Stop<Refus
     if session.user != user.id || !session.is_alive(&user, now) {
         return Err(ended());
     }
-    Ok(Caller {
-        user,
-        session,
-        claims,
-    })
+    Ok(Caller { user, session, claims })
 }

@@ -86,20 +86,14 @@ impl Memory {
         let mut state = self.lock();
         let number = state.calls;
         state.calls += 1;
-        let strikes = state
-            .failure
-            .filter(|failure| failure.call == number)
-            .map(|failure| failure.when);
+        let strikes =
+            state.failure.filter(|failure| failure.call == number).map(|failure| failure.when);
         let lost = || E::from(Fault::new(FaultKind::StoreUnavailable, "injected"));
         if strikes == Some(When::Before) {
             return Err(lost());
         }
         let result = effect(&mut state);
-        if strikes == Some(When::After) {
-            Err(lost())
-        } else {
-            result
-        }
+        if strikes == Some(When::After) { Err(lost()) } else { result }
     }
 
     #[cfg(not(any(test, feature = "testing")))]
@@ -116,11 +110,7 @@ impl Backend for Memory {
     ) -> Result<Vec<Option<Row>>, Fault> {
         self.call(|state| {
             let one = |(scope, table, key): &(Scope, &'static Table, String)| {
-                state
-                    .tables
-                    .get(&(table.name, *scope))
-                    .and_then(|rows| rows.get(key))
-                    .cloned()
+                state.tables.get(&(table.name, *scope)).and_then(|rows| rows.get(key)).cloned()
             };
             Ok(wanted.iter().map(one).collect())
         })
@@ -154,13 +144,11 @@ impl Backend for Memory {
                 found.reverse();
             }
             if let Some(after) = &find.after {
-                found.retain(|row| {
-                    if find.descending {
-                        row.key < *after
-                    } else {
-                        row.key > *after
-                    }
-                });
+                found.retain(
+                    |row| {
+                        if find.descending { row.key < *after } else { row.key > *after }
+                    },
+                );
             }
             found.truncate(find.limit);
             Ok(found)
@@ -174,10 +162,7 @@ impl Backend for Memory {
         key: String,
     ) -> Result<Option<Row>, Fault> {
         self.call(|state| {
-            Ok(state
-                .tables
-                .get_mut(&(table.name, scope))
-                .and_then(|rows| rows.remove(&key)))
+            Ok(state.tables.get_mut(&(table.name, scope)).and_then(|rows| rows.remove(&key)))
         })
     }
 
@@ -189,10 +174,7 @@ impl Backend for Memory {
     ) -> Result<Vec<Count>, Fault> {
         self.call(|state| {
             let one = |bump: Bump| {
-                let fresh = Count {
-                    value: 0,
-                    resets_at: now.plus(bump.window),
-                };
+                let fresh = Count { value: 0, resets_at: now.plus(bump.window) };
                 let count = state.counters.entry((scope, bump.key)).or_insert(fresh);
                 if count.resets_at <= now {
                     *count = fresh;
@@ -245,10 +227,7 @@ impl Backend for Memory {
 
 fn apply(tables: &mut BTreeMap<Place, BTreeMap<String, Row>>, op: Op) -> Result<(), Conflict> {
     let rows = tables.entry((op.table.name, op.scope)).or_default();
-    let conflict = |kind| Conflict {
-        table: op.table.name,
-        kind,
-    };
+    let conflict = |kind| Conflict { table: op.table.name, kind };
     let (row, previous) = match op.change {
         Change::Insert(row) => {
             if rows.contains_key(&row.key) {
@@ -268,9 +247,7 @@ fn apply(tables: &mut BTreeMap<Place, BTreeMap<String, Row>>, op: Op) -> Result<
         }
     };
     if let Some(previous) = previous
-        && rows
-            .get(&row.key)
-            .is_none_or(|found| found.version != previous)
+        && rows.get(&row.key).is_none_or(|found| found.version != previous)
     {
         return Err(conflict(ConflictKind::Changed));
     }

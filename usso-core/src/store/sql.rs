@@ -15,25 +15,15 @@ pub(super) struct Dialect {
 }
 
 /// SQLite.
-pub(super) const SQLITE: Dialect = Dialect {
-    integer: "INTEGER",
-    text: "TEXT",
-    clustered: " STRICT, WITHOUT ROWID",
-};
+pub(super) const SQLITE: Dialect =
+    Dialect { integer: "INTEGER", text: "TEXT", clustered: " STRICT, WITHOUT ROWID" };
 
 /// The statements that a migration runs, in order.
 pub(super) fn migration(dialect: &Dialect, migration: &Migration) -> Vec<String> {
-    let mut statements: Vec<String> = migration
-        .tables
-        .iter()
-        .flat_map(|table| create(dialect, table))
-        .collect();
+    let mut statements: Vec<String> =
+        migration.tables.iter().flat_map(|table| create(dialect, table)).collect();
     if migration.version == 1 {
-        let Dialect {
-            integer,
-            text,
-            clustered,
-        } = dialect;
+        let Dialect { integer, text, clustered } = dialect;
         statements.push(format!(
             "CREATE TABLE usso_counter (tenant {text} NOT NULL, key {text} NOT NULL, \
              value {integer} NOT NULL, expires_at {integer} NOT NULL, PRIMARY KEY (tenant, key)){clustered}"
@@ -45,21 +35,13 @@ pub(super) fn migration(dialect: &Dialect, migration: &Migration) -> Vec<String>
 }
 
 fn create(dialect: &Dialect, table: &Table) -> Vec<String> {
-    let Dialect {
-        integer,
-        text,
-        clustered,
-    } = dialect;
+    let Dialect { integer, text, clustered } = dialect;
     let name = table.name;
     let columns = table
         .indexes
         .iter()
         .map(|index| {
-            let kind = if index.kind == IndexKind::Integer {
-                integer
-            } else {
-                text
-            };
+            let kind = if index.kind == IndexKind::Integer { integer } else { text };
             format!("\"{}\" {kind}, ", index.name)
         })
         .collect::<Vec<_>>()
@@ -71,23 +53,15 @@ fn create(dialect: &Dialect, table: &Table) -> Vec<String> {
     let expiry = format!(
         "CREATE INDEX usso_{name}_expires_at ON usso_{name} (expires_at) WHERE expires_at IS NOT NULL"
     );
-    let secondary = table.indexes.iter().map(
-        |Index {
-             name: column,
-             unique,
-             ..
-         }| {
-            if *unique {
-                format!(
-                    "CREATE UNIQUE INDEX usso_{name}_{column} ON usso_{name} (tenant, \"{column}\")"
-                )
-            } else {
-                format!(
-                    "CREATE INDEX usso_{name}_{column} ON usso_{name} (tenant, \"{column}\", key)"
-                )
-            }
-        },
-    );
+    let secondary = table.indexes.iter().map(|Index { name: column, unique, .. }| {
+        if *unique {
+            format!(
+                "CREATE UNIQUE INDEX usso_{name}_{column} ON usso_{name} (tenant, \"{column}\")"
+            )
+        } else {
+            format!("CREATE INDEX usso_{name}_{column} ON usso_{name} (tenant, \"{column}\", key)")
+        }
+    });
     [main, expiry].into_iter().chain(secondary).collect()
 }
 
@@ -103,11 +77,7 @@ fn columns(table: &Table) -> String {
 }
 
 pub(super) fn select(table: &Table) -> String {
-    format!(
-        "SELECT {} FROM usso_{} WHERE tenant = ?1 AND key = ?2",
-        columns(table),
-        table.name
-    )
+    format!("SELECT {} FROM usso_{} WHERE tenant = ?1 AND key = ?2", columns(table), table.name)
 }
 
 /// Finds a page. Parameters: tenant, then the index value, from, until and after where present, then
@@ -150,15 +120,8 @@ pub(super) fn take(table: &Table) -> String {
 }
 
 pub(super) fn insert(table: &Table) -> String {
-    let places: Vec<String> = (1..=table.indexes.len() + 5)
-        .map(|at| format!("?{at}"))
-        .collect();
-    format!(
-        "INSERT INTO usso_{} ({}) VALUES ({})",
-        table.name,
-        columns(table),
-        places.join(", ")
-    )
+    let places: Vec<String> = (1..=table.indexes.len() + 5).map(|at| format!("?{at}")).collect();
+    format!("INSERT INTO usso_{} ({}) VALUES ({})", table.name, columns(table), places.join(", "))
 }
 
 /// Replaces a row. Parameters as for [`insert`], then the version that it must still have.
@@ -180,10 +143,7 @@ pub(super) fn replace(table: &Table) -> String {
 }
 
 pub(super) fn remove(table: &Table) -> String {
-    format!(
-        "DELETE FROM usso_{} WHERE tenant = ?1 AND key = ?2 AND version = ?3",
-        table.name
-    )
+    format!("DELETE FROM usso_{} WHERE tenant = ?1 AND key = ?2 AND version = ?3", table.name)
 }
 
 /// Moves a counter. Parameters: tenant, key, by, now, end of a window that starts now.

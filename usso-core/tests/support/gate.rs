@@ -46,20 +46,13 @@ impl Default for Gated {
 impl Gated {
     /// Holds the next `count` calls of a kind until [`Self::open`].
     pub(crate) fn hold(&self, verb: Verb, count: usize) {
-        self.state.send_replace(State {
-            held: Some(verb),
-            left: count,
-            waiting: 0,
-        });
+        self.state.send_replace(State { held: Some(verb), left: count, waiting: 0 });
     }
 
     /// Waits until `count` calls are held.
     pub(crate) async fn holds(&self, count: usize) {
         let mut state = self.state.subscribe();
-        state
-            .wait_for(|state| state.waiting == count)
-            .await
-            .unwrap();
+        state.wait_for(|state| state.waiting == count).await.unwrap();
     }
 
     /// Lets all calls pass.

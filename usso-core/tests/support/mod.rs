@@ -1,9 +1,5 @@
 //! A world to test in: a clock moved by hand, seeded bytes, cheap hashing, any store.
-#![allow(
-    dead_code,
-    unused_imports,
-    reason = "each test binary uses its own part"
-)]
+#![allow(dead_code, unused_imports, reason = "each test binary uses its own part")]
 
 mod gate;
 mod whole;
@@ -116,14 +112,7 @@ impl World {
     async fn on(store: Store, config: Config) -> Self {
         let clock = HandClock::at(UnixTime::from_seconds(1_800_000_000));
         let usso = Usso::start(config.clone(), ports(&store, &clock)).await;
-        Self {
-            usso: usso.unwrap(),
-            clock,
-            store,
-            memory: Memory::new(),
-            config,
-            directory: None,
-        }
+        Self { usso: usso.unwrap(), clock, store, memory: Memory::new(), config, directory: None }
     }
 
     /// Starts another engine on the same store, as after a restart or on another machine.
@@ -164,34 +153,21 @@ impl World {
     pub(crate) async fn deps_of(&self, tenant: TenantId) -> Deps {
         let tenant = self.usso.tenant(tenant).await.unwrap().unwrap();
         let address = Some(HOME.parse().unwrap());
-        let origin = Origin {
-            address,
-            ..Origin::default()
-        };
+        let origin = Origin { address, ..Origin::default() };
         self.usso.deps(tenant, origin)
     }
 
     /// Creates a tenant.
     pub(crate) async fn tenant(&self, slug: &str, settings: Settings) -> Tenant {
-        let new = NewTenant {
-            slug: slug.to_owned(),
-            settings,
-            ..NewTenant::default()
-        };
-        tenant::create(&self.deps().await, new, actor())
-            .await
-            .unwrap()
+        let new = NewTenant { slug: slug.to_owned(), settings, ..NewTenant::default() };
+        tenant::create(&self.deps().await, new, actor()).await.unwrap()
     }
 
     /// Changes settings of the default tenant.
     pub(crate) async fn set(&self, settings: Json) {
-        let update = Update {
-            settings: settings.as_object().unwrap().clone(),
-            ..Update::default()
-        };
-        tenant::update(&self.deps().await, TenantId::DEFAULT, update, actor())
-            .await
-            .unwrap();
+        let update =
+            Update { settings: settings.as_object().unwrap().clone(), ..Update::default() };
+        tenant::update(&self.deps().await, TenantId::DEFAULT, update, actor()).await.unwrap();
     }
 
     /// Registers a user of the default tenant with [`PASSWORD`].
@@ -309,9 +285,7 @@ pub(crate) async fn caller_in(deps: &Deps, name: &str, roles: &[&str]) -> (Calle
         roles: roles.iter().map(|role| (*role).to_owned()).collect(),
         ..NewUser::default()
     };
-    password::create(deps, new, Some(secret(PASSWORD)), actor())
-        .await
-        .unwrap();
+    password::create(deps, new, Some(secret(PASSWORD)), actor()).await.unwrap();
     let tokens = sign_in(deps, name, PASSWORD).await.unwrap();
     let caller = token::authenticate(deps, &tokens.access_token).await;
     (caller.unwrap(), tokens)
@@ -331,11 +305,7 @@ pub(crate) async fn events(deps: &Deps) -> Vec<Event> {
     let mut events = Vec::new();
     let mut cursor = None;
     loop {
-        let query = audit::Query {
-            cursor,
-            limit: 200,
-            ..audit::Query::default()
-        };
+        let query = audit::Query { cursor, limit: 200, ..audit::Query::default() };
         let page = audit::query(deps, query).await.unwrap();
         events.extend(page.items);
         cursor = page.next;
@@ -347,11 +317,8 @@ pub(crate) async fn events(deps: &Deps) -> Vec<Event> {
 
 /// The types in the audit log of a tenant, oldest first; those of one moment in alphabetical order.
 pub(crate) async fn kinds(deps: &Deps) -> Vec<&'static str> {
-    let mut kinds: Vec<_> = events(deps)
-        .await
-        .iter()
-        .map(|event| (event.at, event.kind.as_str()))
-        .collect();
+    let mut kinds: Vec<_> =
+        events(deps).await.iter().map(|event| (event.at, event.kind.as_str())).collect();
     kinds.sort_unstable();
     kinds.into_iter().map(|(_, kind)| kind).collect()
 }

@@ -53,11 +53,7 @@ fn a_token_the_peer_accepts_is_accepted_and_read_the_same() {
         let key = peer::DecodingKey::from_jwk(&jwk).unwrap();
         let theirs = peer::decode::<Value>(&token, &key, &peer_validation(algorithm)).unwrap();
         let ours = signer.verifier().verify_at(&token, NOW).unwrap();
-        assert_eq!(
-            serde_json::to_value(&ours).unwrap(),
-            theirs.claims,
-            "{algorithm:?}"
-        );
+        assert_eq!(serde_json::to_value(&ours).unwrap(), theirs.claims, "{algorithm:?}");
     }
 }
 
@@ -73,9 +69,6 @@ fn a_token_of_another_key_is_refused_here_and_by_the_peer() {
         let jwk: peer::jwk::Jwk = serde_json::from_value(jwk).unwrap();
         let key = peer::DecodingKey::from_jwk(&jwk).unwrap();
         assert!(peer::decode::<Value>(&token, &key, &peer_validation(algorithm)).is_err());
-        assert_eq!(
-            ours.verifier().verify_at(&token, NOW),
-            Err(VerifyError::Signature)
-        );
+        assert_eq!(ours.verifier().verify_at(&token, NOW), Err(VerifyError::Signature));
     }
 }

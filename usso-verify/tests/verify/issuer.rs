@@ -20,10 +20,7 @@ fn bare() -> Issuer {
 
 /// The key of `signer` under a name both tenants use.
 fn named(signer: &Signer, kid: &str) -> VerifyingKey {
-    let jwk = patched(
-        serde_json::to_value(signer.key().to_jwk()).unwrap(),
-        json!({"kid": kid}),
-    );
+    let jwk = patched(serde_json::to_value(signer.key().to_jwk()).unwrap(), json!({"kid": kid}));
     VerifyingKey::from_jwk(&serde_json::from_value::<Jwk>(jwk).unwrap()).unwrap()
 }
 
@@ -33,9 +30,7 @@ fn t11_the_key_of_one_tenant_does_not_sign_for_another() {
     let tenant = |name: &str, signer: &Signer| {
         Issuer::new(name, Arc::new(KeySet::new(vec![named(signer, "1")]))).audience(AUDIENCE)
     };
-    let both = Verifier::builder()
-        .issuer(tenant("https://a", &a))
-        .issuer(tenant("https://b", &b));
+    let both = Verifier::builder().issuer(tenant("https://a", &a)).issuer(tenant("https://b", &b));
     let both = both.build().unwrap();
     let header = json!({"alg": "EdDSA", "kid": "1", "typ": "at+jwt"}).to_string();
     let verdict = |signer: &Signer, iss: &str| {
@@ -52,15 +47,9 @@ fn t11_the_key_of_one_tenant_does_not_sign_for_another() {
 fn t11_the_rules_of_one_issuer_do_not_apply_to_another() {
     let signer = Signer::ed25519(1);
     let keys = || Arc::new(KeySet::new(vec![signer.key()]));
-    let lax = Issuer::new("https://lax", keys())
-        .any_audience()
-        .token_types(&["JWT", "at+jwt"]);
+    let lax = Issuer::new("https://lax", keys()).any_audience().token_types(&["JWT", "at+jwt"]);
     let strict = Issuer::new("https://strict", keys()).audience(AUDIENCE);
-    let both = Verifier::builder()
-        .issuer(lax)
-        .issuer(strict)
-        .build()
-        .unwrap();
+    let both = Verifier::builder().issuer(lax).issuer(strict).build().unwrap();
     let verdict = |iss: &str| {
         let token = signer.mint(&claims(json!({"iss": iss, "aud": "other"})));
         both.verify_at(&token, NOW).map(|user| user.iss)
@@ -82,10 +71,7 @@ fn an_unknown_issuer_is_refused_before_any_key_is_asked_for() {
     let issuer = Issuer::new(ISSUER, Spy(Arc::clone(&asked))).audience(AUDIENCE);
     let verifier = builder(issuer).build().unwrap();
     let verdict = |iss: &str| verifier.verify_at(&signer.mint(&claims(json!({"iss": iss}))), NOW);
-    assert_eq!(
-        verdict("https://evil.test"),
-        Err(VerifyError::UnknownIssuer)
-    );
+    assert_eq!(verdict("https://evil.test"), Err(VerifyError::UnknownIssuer));
     assert_eq!(*asked.lock().unwrap(), 0);
     assert_eq!(verdict(ISSUER), Err(VerifyError::UnknownKey));
     assert_eq!(*asked.lock().unwrap(), 1);
@@ -118,17 +104,10 @@ fn any_audience_accepts_a_token_for_others_and_one_for_nobody() {
     let any = Issuer::new(ISSUER, Arc::new(KeySet::new(vec![signer.key()]))).any_audience();
     let any = builder(any).build().unwrap();
     for aud in [json!("other"), json!(["a", "b"]), json!([]), json!(null)] {
-        assert!(
-            any.verify_at(&signer.mint(&claims(json!({"aud": aud}))), NOW)
-                .is_ok(),
-            "{aud}"
-        );
+        assert!(any.verify_at(&signer.mint(&claims(json!({"aud": aud}))), NOW).is_ok(), "{aud}");
     }
     let wrong = signer.mint(&claims(json!({"aud": 1})));
-    assert_eq!(
-        any.verify_at(&wrong, NOW),
-        Err(VerifyError::ClaimInvalid("aud"))
-    );
+    assert_eq!(any.verify_at(&wrong, NOW), Err(VerifyError::ClaimInvalid("aud")));
 }
 
 #[test]
@@ -145,20 +124,12 @@ fn an_issuer_that_does_not_say_its_audience_is_refused() {
 #[test]
 fn an_issuer_that_contradicts_itself_or_accepts_nothing_is_refused() {
     let name = || ISSUER.to_owned();
-    for contradiction in [
-        bare().audience("a").any_audience(),
-        bare().any_audience().audience("a"),
-    ] {
-        assert_eq!(
-            built(contradiction),
-            Some(ConfigError::AudienceContradiction(name()))
-        );
+    for contradiction in [bare().audience("a").any_audience(), bare().any_audience().audience("a")]
+    {
+        assert_eq!(built(contradiction), Some(ConfigError::AudienceContradiction(name())));
     }
     let no_algorithm = bare().any_audience().algorithms(&[]);
-    assert_eq!(
-        built(no_algorithm),
-        Some(ConfigError::AlgorithmsEmpty(name()))
-    );
+    assert_eq!(built(no_algorithm), Some(ConfigError::AlgorithmsEmpty(name())));
     let no_type = bare().any_audience().token_types(&[]);
     assert_eq!(built(no_type), Some(ConfigError::TokenTypesEmpty(name())));
     let unnamed = Issuer::new("", Arc::new(KeySet::default())).any_audience();
@@ -169,13 +140,8 @@ fn an_issuer_that_contradicts_itself_or_accepts_nothing_is_refused() {
 fn no_issuer_or_two_of_one_name_are_refused() {
     let none = Verifier::builder().build();
     assert_eq!(none.err(), Some(ConfigError::IssuerMissing));
-    let twice = Verifier::builder()
-        .issuer(bare().audience("a"))
-        .issuer(bare().audience("b"));
-    assert_eq!(
-        twice.build().err(),
-        Some(ConfigError::IssuerDuplicate(ISSUER.to_owned()))
-    );
+    let twice = Verifier::builder().issuer(bare().audience("a")).issuer(bare().audience("b"));
+    assert_eq!(twice.build().err(), Some(ConfigError::IssuerDuplicate(ISSUER.to_owned())));
 }
 
 #[test]
@@ -192,10 +158,7 @@ fn limits_beyond_their_range_are_refused() {
 #[test]
 fn a_configuration_error_names_the_issuer_and_the_fix() {
     let text = built(bare()).unwrap().to_string();
-    assert!(
-        text.contains(ISSUER) && text.contains("`any_audience`"),
-        "{text}"
-    );
+    assert!(text.contains(ISSUER) && text.contains("`any_audience`"), "{text}");
 }
 
 #[test]

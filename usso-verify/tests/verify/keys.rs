@@ -35,15 +35,9 @@ const F4: &[u8] = &[1, 0, 1];
 fn a_key_survives_the_round_trip_through_its_jwk() {
     for algorithm in ALGORITHMS {
         let signer = Signer::new(algorithm);
-        let (key, again) = (
-            signer.key(),
-            VerifyingKey::from_jwk(&signer.key().to_jwk()).unwrap(),
-        );
+        let (key, again) = (signer.key(), VerifyingKey::from_jwk(&signer.key().to_jwk()).unwrap());
         assert_eq!((again.kid(), again.algorithm()), (key.kid(), algorithm));
-        assert_eq!(
-            (again.thumbprint(), again.to_jwk()),
-            (key.thumbprint(), key.to_jwk())
-        );
+        assert_eq!((again.thumbprint(), again.to_jwk()), (key.thumbprint(), key.to_jwk()));
         assert!(again.verify(b"message", &signer.sign(b"message")));
         assert!(!again.verify(b"massage", &signer.sign(b"message")));
     }
@@ -78,11 +72,7 @@ fn the_kid_is_the_sha_256_of_the_spki_in_hex() {
 fn t3_without_alg_the_kind_of_key_decides_and_rsa_means_rs256_only() {
     for algorithm in ALGORITHMS {
         let key = changed(algorithm, json!({"alg": null})).unwrap();
-        let expected = if algorithm == Algorithm::Ps256 {
-            Algorithm::Rs256
-        } else {
-            algorithm
-        };
+        let expected = if algorithm == Algorithm::Ps256 { Algorithm::Rs256 } else { algorithm };
         assert_eq!(key.algorithm(), expected);
     }
 }
@@ -99,10 +89,7 @@ fn t3_an_alg_that_is_not_for_the_key_is_refused() {
             assert_eq!(der.is_ok(), fits, "{algorithm:?} {other:?}");
         }
         for alg in ["none", "HS256", "RS1", "RSA-OAEP", "ES512", "eddsa", ""] {
-            assert_eq!(
-                changed(algorithm, json!({"alg": alg})).err(),
-                Some(KeyError::Algorithm)
-            );
+            assert_eq!(changed(algorithm, json!({"alg": alg})).err(), Some(KeyError::Algorithm));
         }
     }
 }
@@ -119,56 +106,30 @@ fn t3_a_kty_or_crv_that_does_not_fit_is_refused() {
         (Algorithm::EdDsa, json!({"crv": "Ed448"}), KeyError::Curve),
         (Algorithm::EdDsa, json!({"crv": "P-256"}), KeyError::Curve),
         (Algorithm::Es256, json!({"crv": "Ed25519"}), KeyError::Curve),
-        (
-            Algorithm::Es256,
-            json!({"crv": "P-384"}),
-            KeyError::Encoding,
-        ),
-        (
-            Algorithm::Es256,
-            json!({"crv": "secp256k1"}),
-            KeyError::Curve,
-        ),
+        (Algorithm::Es256, json!({"crv": "P-384"}), KeyError::Encoding),
+        (Algorithm::Es256, json!({"crv": "secp256k1"}), KeyError::Curve),
         (Algorithm::Es256, json!({"crv": "P-521"}), KeyError::Curve),
-        (
-            Algorithm::Es384,
-            json!({"crv": "P-256"}),
-            KeyError::Encoding,
-        ),
+        (Algorithm::Es384, json!({"crv": "P-256"}), KeyError::Encoding),
         (Algorithm::Rs256, json!({"kty": "EC"}), KeyError::Curve),
     ] {
-        assert_eq!(
-            changed(algorithm, with.clone()).err(),
-            Some(error),
-            "{with}"
-        );
+        assert_eq!(changed(algorithm, with.clone()).err(), Some(error), "{with}");
     }
 }
 
 #[test]
 fn t3_a_key_for_another_use_is_refused() {
     for use_ in ["enc", "Sig", "sig ", "", "tls"] {
-        assert_eq!(
-            changed(Algorithm::EdDsa, json!({"use": use_})).err(),
-            Some(KeyError::Use)
-        );
+        assert_eq!(changed(Algorithm::EdDsa, json!({"use": use_})).err(), Some(KeyError::Use));
     }
     assert!(changed(Algorithm::EdDsa, json!({"use": null})).is_ok());
 }
 
 #[test]
 fn t3_key_ops_must_allow_to_verify_and_repeat_nothing() {
-    for ops in [
-        json!([]),
-        json!(["sign"]),
-        json!(["Verify"]),
-        json!(["verify", "verify"]),
-    ]
-    .into_iter()
-    .chain([
-        json!(["verify", "sign", "sign"]),
-        json!(["encrypt", "wrapKey"]),
-    ]) {
+    for ops in [json!([]), json!(["sign"]), json!(["Verify"]), json!(["verify", "verify"])]
+        .into_iter()
+        .chain([json!(["verify", "sign", "sign"]), json!(["encrypt", "wrapKey"])])
+    {
         let key = changed(Algorithm::EdDsa, json!({"key_ops": ops}));
         assert_eq!(key.err(), Some(KeyError::KeyOps), "{ops}");
     }
@@ -182,11 +143,7 @@ fn t3_a_private_or_symmetric_key_is_refused() {
     for algorithm in ALGORITHMS {
         for name in ["d", "p", "q", "dp", "dq", "qi", "oth", "k"] {
             let key = changed(algorithm, json!({name: "AAAA"}));
-            assert_eq!(
-                key.err(),
-                Some(KeyError::PrivateMember),
-                "{algorithm:?} {name}"
-            );
+            assert_eq!(key.err(), Some(KeyError::PrivateMember), "{algorithm:?} {name}");
         }
     }
     let oct = read(json!({"kty": "oct", "k": "c2VjcmV0", "alg": "HS256"}));
@@ -204,18 +161,11 @@ fn a_member_that_is_missing_or_badly_encoded_is_refused() {
     ] {
         for name in names {
             let good = published(algorithm)[name].as_str().unwrap().to_owned();
-            for bad in [
-                Value::Null,
-                json!(""),
-                json!(format!("{good}=")),
-                json!(format!("{good}A")),
-            ]
-            .into_iter()
-            .chain([
-                json!(format!(" {good}")),
-                json!(format!("{good}\n")),
-                json!("é"),
-            ]) {
+            for bad in
+                [Value::Null, json!(""), json!(format!("{good}=")), json!(format!("{good}A"))]
+                    .into_iter()
+                    .chain([json!(format!(" {good}")), json!(format!("{good}\n")), json!("é")])
+            {
                 let key = changed(algorithm, json!({*name: bad}));
                 assert!(key.is_err(), "{algorithm:?} {name} {bad}");
             }
@@ -305,12 +255,7 @@ fn t15_degenerate_signatures_are_refused() {
         let signer = Signer::new(algorithm);
         let good = signer.sign(b"message");
         let half = good.len() / 2;
-        let mut bad = vec![
-            vec![],
-            vec![0; good.len()],
-            vec![0xff; good.len()],
-            vec![0; 4096],
-        ];
+        let mut bad = vec![vec![], vec![0; good.len()], vec![0xff; good.len()], vec![0; 4096]];
         bad.push([&vec![0; half], &good[half..]].concat());
         bad.push([&good[..half], &vec![0; good.len() - half]].concat());
         bad.push([&good[..], &[0]].concat());
@@ -319,10 +264,7 @@ fn t15_degenerate_signatures_are_refused() {
         bad.push(good[1..].to_vec());
         bad.push(good.iter().rev().copied().collect());
         for signature in bad {
-            assert!(
-                !signer.key().verify(b"message", &signature),
-                "{algorithm:?}"
-            );
+            assert!(!signer.key().verify(b"message", &signature), "{algorithm:?}");
         }
     }
 }
@@ -358,11 +300,7 @@ fn t15_a_point_off_the_curve_is_refused() {
 #[test]
 fn t15_an_rsa_modulus_outside_2048_to_8192_bits_is_refused() {
     for bits in [1, 512, 1024, 2040, 2047, 8193, 16384] {
-        assert_eq!(
-            rsa(&modulus(bits), F4).err(),
-            Some(KeyError::Size),
-            "{bits}"
-        );
+        assert_eq!(rsa(&modulus(bits), F4).err(), Some(KeyError::Size), "{bits}");
     }
     for bits in [2048, 2049, 3072, 4096, 8192] {
         assert!(rsa(&modulus(bits), F4).is_ok(), "{bits}");
@@ -372,29 +310,16 @@ fn t15_an_rsa_modulus_outside_2048_to_8192_bits_is_refused() {
 #[test]
 fn t15_an_rsa_exponent_below_65537_or_even_or_huge_is_refused() {
     let n = modulus(2048);
-    for e in [
-        &[1][..],
-        &[3],
-        &[17],
-        &[0xff, 0xff],
-        &[1, 0, 0],
-        &[1, 0, 2],
-        &[2, 0, 0, 0, 1],
-    ]
-    .into_iter()
-    .chain([&[0xff; 8][..], &[0xff; 9], &[0xff; 256]])
+    for e in [&[1][..], &[3], &[17], &[0xff, 0xff], &[1, 0, 0], &[1, 0, 2], &[2, 0, 0, 0, 1]]
+        .into_iter()
+        .chain([&[0xff; 8][..], &[0xff; 9], &[0xff; 256]])
     {
         assert_eq!(rsa(&n, e).err(), Some(KeyError::Weak), "{e:?}");
     }
     for e in [&[][..], &[0], &[0, 1, 0, 1]] {
         assert_eq!(rsa(&n, e).err(), Some(KeyError::Encoding), "{e:?}");
     }
-    for e in [
-        F4,
-        &[1, 0, 3],
-        &[0xff, 0xff, 0xff, 0xff],
-        &[1, 0xff, 0xff, 0xff, 0xff],
-    ] {
+    for e in [F4, &[1, 0, 3], &[0xff, 0xff, 0xff, 0xff], &[1, 0xff, 0xff, 0xff, 0xff]] {
         assert!(rsa(&n, e).is_ok(), "{e:?}");
     }
 }
@@ -404,10 +329,7 @@ fn t15_an_even_or_zero_padded_rsa_modulus_is_refused() {
     let mut even = modulus(2048);
     *even.last_mut().unwrap() = 0xfe;
     assert_eq!(rsa(&even, F4).err(), Some(KeyError::Weak));
-    assert_eq!(
-        rsa(&[&[0], &modulus(2048)[..]].concat(), F4).err(),
-        Some(KeyError::Encoding)
-    );
+    assert_eq!(rsa(&[&[0], &modulus(2048)[..]].concat(), F4).err(), Some(KeyError::Encoding));
     assert_eq!(rsa(&[0; 256], F4).err(), Some(KeyError::Encoding));
     assert_eq!(rsa(&[], F4).err(), Some(KeyError::Encoding));
 }
@@ -420,11 +342,7 @@ fn der_that_is_truncated_extended_or_of_another_form_is_refused() {
         for end in 0..spki.len() {
             assert!(VerifyingKey::from_spki_der(algorithm, &spki[..end]).is_err());
         }
-        for bad in [
-            [&spki[..], &[0]].concat(),
-            [&[0], &spki[..]].concat(),
-            signer.pkcs8(),
-        ] {
+        for bad in [[&spki[..], &[0]].concat(), [&[0], &spki[..]].concat(), signer.pkcs8()] {
             let key = VerifyingKey::from_spki_der(algorithm, &bad);
             assert_eq!(key.err(), Some(KeyError::Encoding), "{algorithm:?}");
         }
@@ -471,9 +389,7 @@ fn two_keys_of_one_kid_are_both_refused() {
     let (ed, es) = (published(Algorithm::EdDsa), published(Algorithm::Es256));
     let other = patched(published(Algorithm::Es256), json!({"kid": ed["kid"]}));
     let set = Jwks {
-        keys: [&ed, &es, &other]
-            .map(|jwk| serde_json::from_value(jwk.clone()).unwrap())
-            .into(),
+        keys: [&ed, &es, &other].map(|jwk| serde_json::from_value(jwk.clone()).unwrap()).into(),
     };
     let set = KeySet::from_jwks(&set);
     assert!(set.get(ed["kid"].as_str().unwrap()).is_none());
@@ -487,10 +403,7 @@ fn two_keys_of_one_kid_are_both_refused() {
 fn the_only_key_is_that_of_a_set_of_one() {
     let (one, two) = (Signer::ed25519(1).key(), Signer::ed25519(2).key());
     assert!(KeySet::new(vec![]).only().is_none());
-    assert_eq!(
-        KeySet::new(vec![one.clone()]).only().unwrap().kid(),
-        one.kid()
-    );
+    assert_eq!(KeySet::new(vec![one.clone()]).only().unwrap().kid(), one.kid());
     assert!(KeySet::new(vec![one, two]).only().is_none());
 }
 
@@ -504,11 +417,7 @@ fn every_key_of_a_set_is_found_and_published() {
     }
     assert_eq!(set.iter().count(), 49);
     let again = KeySet::from_jwks(&set.to_jwks());
-    assert!(
-        set.into_iter()
-            .zip(&again)
-            .all(|(a, b)| a.to_jwk() == b.to_jwk())
-    );
+    assert!(set.into_iter().zip(&again).all(|(a, b)| a.to_jwk() == b.to_jwk()));
     assert_eq!((again.len(), again.skipped()), (49, 0));
 }
 

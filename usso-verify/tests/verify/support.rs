@@ -17,13 +17,8 @@ use usso_verify::{
 pub(crate) const NOW: u64 = 1_750_000_000;
 pub(crate) const ISSUER: &str = "https://sso.example";
 pub(crate) const AUDIENCE: &str = "api";
-pub(crate) const ALGORITHMS: [Algorithm; 5] = [
-    Algorithm::EdDsa,
-    Algorithm::Es256,
-    Algorithm::Es384,
-    Algorithm::Rs256,
-    Algorithm::Ps256,
-];
+pub(crate) const ALGORITHMS: [Algorithm; 5] =
+    [Algorithm::EdDsa, Algorithm::Es256, Algorithm::Es384, Algorithm::Rs256, Algorithm::Ps256];
 
 /// A private key that mints tokens.
 pub(crate) struct Signer {
@@ -57,10 +52,7 @@ impl Signer {
 
     pub(crate) fn ed25519(seed: u8) -> Self {
         let pair = Pair::Ed(Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap());
-        Self {
-            algorithm: Algorithm::EdDsa,
-            pair,
-        }
+        Self { algorithm: Algorithm::EdDsa, pair }
     }
 
     /// The public key as `SubjectPublicKeyInfo`.
@@ -97,8 +89,7 @@ impl Signer {
                     Algorithm::Ps256 => &RSA_PSS_SHA256,
                     _ => &RSA_PKCS1_SHA256,
                 };
-                pair.sign(encoding, &random, message, &mut signature)
-                    .unwrap();
+                pair.sign(encoding, &random, message, &mut signature).unwrap();
                 signature
             }
         }
@@ -149,14 +140,10 @@ pub(crate) fn claims(with: Value) -> Value {
 }
 
 pub(crate) fn patched(base: Value, with: Value) -> Value {
-    let (mut base, with): (Map<_, _>, Map<_, _>) = (
-        serde_json::from_value(base).unwrap(),
-        serde_json::from_value(with).unwrap(),
-    );
+    let (mut base, with): (Map<_, _>, Map<_, _>) =
+        (serde_json::from_value(base).unwrap(), serde_json::from_value(with).unwrap());
     base.extend(with);
-    base.into_iter()
-        .filter(|(_, value)| !value.is_null())
-        .collect()
+    base.into_iter().filter(|(_, value)| !value.is_null()).collect()
 }
 
 pub(crate) fn issuer(keys: Vec<VerifyingKey>) -> Issuer {
@@ -173,15 +160,9 @@ pub(crate) fn b64(bytes: impl AsRef<[u8]>) -> String {
 
 pub(crate) fn pem(label: &str, der: &[u8]) -> String {
     let text = base64_simd::STANDARD.encode_to_string(der);
-    let lines: Vec<&str> = text
-        .as_bytes()
-        .chunks(64)
-        .map(|line| str::from_utf8(line).unwrap())
-        .collect();
-    format!(
-        "-----BEGIN {label}-----\n{}\n-----END {label}-----\n",
-        lines.join("\n")
-    )
+    let lines: Vec<&str> =
+        text.as_bytes().chunks(64).map(|line| str::from_utf8(line).unwrap()).collect();
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
 }
 
 /// One value of every JSON type, with their hostile relatives.

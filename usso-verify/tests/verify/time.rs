@@ -11,13 +11,8 @@ use crate::support::*;
 fn at(times: serde_json::Value, leeway: u64, now: u64) -> Result<u64, VerifyError> {
     let signer = Signer::new(Algorithm::EdDsa);
     let verifier = builder(issuer(vec![signer.key()]));
-    let verifier = verifier
-        .leeway(Duration::from_secs(leeway))
-        .build()
-        .unwrap();
-    verifier
-        .verify_at(&signer.mint(&claims(times)), now)
-        .map(|user| user.exp)
+    let verifier = verifier.leeway(Duration::from_secs(leeway)).build().unwrap();
+    verifier.verify_at(&signer.mint(&claims(times)), now).map(|user| user.exp)
 }
 
 fn expiring(exp: impl Into<serde_json::Value>) -> serde_json::Value {
@@ -29,16 +24,8 @@ fn t18_a_token_is_refused_from_its_end_plus_leeway_on() {
     for leeway in [0, 1, 30, 120] {
         let end = NOW + 900 + leeway;
         assert_eq!(at(json!({}), leeway, end - 1), Ok(NOW + 900), "{leeway}");
-        assert_eq!(
-            at(json!({}), leeway, end),
-            Err(VerifyError::Expired),
-            "{leeway}"
-        );
-        assert_eq!(
-            at(json!({}), leeway, end + 1),
-            Err(VerifyError::Expired),
-            "{leeway}"
-        );
+        assert_eq!(at(json!({}), leeway, end), Err(VerifyError::Expired), "{leeway}");
+        assert_eq!(at(json!({}), leeway, end + 1), Err(VerifyError::Expired), "{leeway}");
     }
 }
 
@@ -48,11 +35,7 @@ fn t18_a_token_is_refused_before_its_start_less_leeway() {
         let start = NOW - leeway;
         let times = json!({"iat": null});
         assert!(at(times.clone(), leeway, start).is_ok(), "{leeway}");
-        assert_eq!(
-            at(times, leeway, start - 1),
-            Err(VerifyError::NotYetValid),
-            "{leeway}"
-        );
+        assert_eq!(at(times, leeway, start - 1), Err(VerifyError::NotYetValid), "{leeway}");
     }
 }
 
@@ -62,11 +45,7 @@ fn t18_a_token_from_the_future_is_refused() {
         let start = NOW - leeway;
         let times = json!({"nbf": null});
         assert!(at(times.clone(), leeway, start).is_ok(), "{leeway}");
-        assert_eq!(
-            at(times, leeway, start - 1),
-            Err(VerifyError::IssuedInFuture),
-            "{leeway}"
-        );
+        assert_eq!(at(times, leeway, start - 1), Err(VerifyError::IssuedInFuture), "{leeway}");
     }
 }
 
@@ -75,10 +54,7 @@ fn t18_the_default_leeway_is_thirty_seconds() {
     let signer = Signer::new(Algorithm::EdDsa);
     let (verifier, token) = (signer.verifier(), signer.mint(&claims(json!({}))));
     assert!(verifier.verify_at(&token, NOW + 929).is_ok());
-    assert_eq!(
-        verifier.verify_at(&token, NOW + 930),
-        Err(VerifyError::Expired)
-    );
+    assert_eq!(verifier.verify_at(&token, NOW + 930), Err(VerifyError::Expired));
 }
 
 #[test]
@@ -101,10 +77,7 @@ fn t18_times_before_1970_are_refused() {
 
 #[test]
 fn t18_the_ends_of_time_do_not_overflow() {
-    assert_eq!(
-        at(expiring(253_402_300_799_u64), 120, u64::MAX),
-        Err(VerifyError::Expired)
-    );
+    assert_eq!(at(expiring(253_402_300_799_u64), 120, u64::MAX), Err(VerifyError::Expired));
     assert_eq!(at(expiring(0), 120, u64::MAX), Err(VerifyError::Expired));
     assert_eq!(at(expiring(0), 0, 0), Err(VerifyError::Expired));
     assert_eq!(at(expiring(1), 0, 0), Ok(1));
@@ -122,10 +95,7 @@ fn verify_asks_the_clock() {
     let signer = Signer::new(Algorithm::EdDsa);
     let token = signer.mint(&claims(json!({})));
     let at = |now: u64| {
-        let verifier = builder(issuer(vec![signer.key()]))
-            .clock(move || now)
-            .build()
-            .unwrap();
+        let verifier = builder(issuer(vec![signer.key()])).clock(move || now).build().unwrap();
         verifier.verify(&token).map(|user| user.sub)
     };
     assert_eq!(at(NOW).as_deref(), Ok("user:1"));

@@ -13,9 +13,7 @@ fn key(jwk: Value) -> VerifyingKey {
 }
 
 fn holds(key: &VerifyingKey, input: &str, signature: &str) -> bool {
-    let signature = base64_simd::URL_SAFE_NO_PAD
-        .decode_to_vec(signature)
-        .unwrap();
+    let signature = base64_simd::URL_SAFE_NO_PAD.decode_to_vec(signature).unwrap();
     let holds = key.verify(input.as_bytes(), &signature);
     assert!(!key.verify(format!("{input}A").as_bytes(), &signature));
     holds
@@ -36,10 +34,7 @@ fn rfc_8037_a4_ed25519_signature_holds() {
 
 #[test]
 fn rfc_8037_a3_ed25519_thumbprint_is_the_published_one() {
-    assert_eq!(
-        ed25519().thumbprint(),
-        "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
-    );
+    assert_eq!(ed25519().thumbprint(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
 }
 
 #[test]
@@ -55,11 +50,7 @@ fn rfc_7515_a2_rs256_signature_holds() {
                      wlVmtVrBp0igcN_IoypGlUPQGe77Rw";
     let key = key(json!({"kty": "RSA", "n": n, "e": "AQAB"}));
     assert_eq!(key.algorithm(), Algorithm::Rs256);
-    assert!(holds(
-        &key,
-        &format!("eyJhbGciOiJSUzI1NiJ9.{CLAIMS}"),
-        signature
-    ));
+    assert!(holds(&key, &format!("eyJhbGciOiJSUzI1NiJ9.{CLAIMS}"), signature));
 }
 
 #[test]
@@ -71,11 +62,7 @@ fn rfc_7515_a3_es256_signature_holds() {
     }));
     let signature = "DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3\
                      -Kg6NU1Q";
-    assert!(holds(
-        &key,
-        &format!("eyJhbGciOiJFUzI1NiJ9.{CLAIMS}"),
-        signature
-    ));
+    assert!(holds(&key, &format!("eyJhbGciOiJFUzI1NiJ9.{CLAIMS}"), signature));
 }
 
 #[test]
@@ -87,10 +74,7 @@ fn rfc_7638_rsa_thumbprint_is_the_published_one() {
     let key = key(json!({
         "kty": "RSA", "n": n, "e": "AQAB", "alg": "RS256", "kid": "2011-04-29",
     }));
-    assert_eq!(
-        key.thumbprint(),
-        "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
-    );
+    assert_eq!(key.thumbprint(), "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
     assert_eq!(key.kid(), "2011-04-29");
 }
 

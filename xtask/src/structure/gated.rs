@@ -28,13 +28,10 @@ pub(crate) fn without_tests(tokens: &[Token]) -> Shipped {
 
 /// Returns what follows a test gate, if one starts here.
 fn after_test_gate(tokens: &[Token]) -> Option<&[Token]> {
-    [
-        &["#", "[", "cfg", "(", "test", ")", "]"][..],
-        &["#", "[", "cfg", "(", "all", "(", "test"],
-    ]
-    .into_iter()
-    .find(|gate| starts_with(tokens, gate))
-    .map(|_| skip_attribute(tokens))
+    [&["#", "[", "cfg", "(", "test", ")", "]"][..], &["#", "[", "cfg", "(", "all", "(", "test"]]
+        .into_iter()
+        .find(|gate| starts_with(tokens, gate))
+        .map(|_| skip_attribute(tokens))
 }
 
 fn starts_with(tokens: &[Token], words: &[&str]) -> bool {
@@ -65,9 +62,7 @@ fn item_length(tokens: &[Token]) -> usize {
     }
     let before = tokens.len() - body.len();
     let import = IMPORTS.iter().any(|start| starts_with(body, start));
-    let item = body
-        .first()
-        .is_some_and(|token| ITEM_WORDS.contains(&token.text.as_str()));
+    let item = body.first().is_some_and(|token| ITEM_WORDS.contains(&token.text.as_str()));
     let mut depth = 0_usize;
     for (at, token) in body.iter().enumerate() {
         match token.text.as_str() {
@@ -132,49 +127,30 @@ mod tests {
 
     #[test]
     fn a_test_module_is_left_out_and_what_follows_is_kept() {
-        assert_eq!(
-            left("a; #[cfg(test)] mod tests { fn x() { y } } b"),
-            "a ; b"
-        );
+        assert_eq!(left("a; #[cfg(test)] mod tests { fn x() { y } } b"), "a ; b");
         assert_eq!(left("#[cfg(test)] mod t { use x; } b; c"), "b ; c");
-        assert_eq!(
-            left("#[cfg(all(test, unix))] #[allow(x)] mod t { z } b"),
-            "b"
-        );
+        assert_eq!(left("#[cfg(all(test, unix))] #[allow(x)] mod t { z } b"), "b");
     }
 
     #[test]
     fn one_gated_item_ends_where_it_ends() {
         assert_eq!(left("#[cfg(test)] use a::{b, c}; d"), "d");
-        assert_eq!(
-            left("#[cfg(test)] pub(crate) fn f<A, B>(a: A) -> B { c } d"),
-            "d"
-        );
-        assert_eq!(
-            left("struct S { #[cfg(test)] a: T, b: U }"),
-            "struct S { b : U }"
-        );
-        assert_eq!(
-            left("const fn f() { #[cfg(test)] g() } h"),
-            "const fn f ( ) { } h"
-        );
+        assert_eq!(left("#[cfg(test)] pub(crate) fn f<A, B>(a: A) -> B { c } d"), "d");
+        assert_eq!(left("struct S { #[cfg(test)] a: T, b: U }"), "struct S { b : U }");
+        assert_eq!(left("const fn f() { #[cfg(test)] g() } h"), "const fn f ( ) { } h");
         assert_eq!(left("#[cfg(test)] const fn f() { g() } h"), "h");
     }
 
     #[test]
     fn other_gates_hide_nothing() {
         let kept = left("#[cfg(any(test, feature = \"x\"))] mod a { b } #[cfg(not(test))] use c;");
-        assert!(
-            kept.contains("mod a { b }") && kept.contains("use c ;"),
-            "{kept}"
-        );
+        assert!(kept.contains("mod a { b }") && kept.contains("use c ;"), "{kept}");
     }
 
     #[test]
     fn modules_in_test_files_are_named() {
-        let shipped = without_tests(&tokens(
-            "#[cfg(test)] mod tests; #[cfg(test)] mod a {} mod b;",
-        ));
+        let shipped =
+            without_tests(&tokens("#[cfg(test)] mod tests; #[cfg(test)] mod a {} mod b;"));
         assert_eq!(shipped.gated_modules, ["tests"]);
     }
 }

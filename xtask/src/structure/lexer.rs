@@ -25,11 +25,7 @@ impl Token {
 
 /// Splits source into names, `::` and single marks.
 pub(crate) fn tokens(source: &str) -> Vec<Token> {
-    let mut lexer = Lexer {
-        rest: source.chars().peekable(),
-        line: 1,
-        found: Vec::new(),
-    };
+    let mut lexer = Lexer { rest: source.chars().peekable(), line: 1, found: Vec::new() };
     while let Some(next) = lexer.bump() {
         lexer.token(next);
     }
@@ -207,10 +203,7 @@ mod tests {
     #[test]
     fn paths_raw_names_and_lines_are_kept() {
         assert_eq!(words("a::b r#type"), "a :: b type");
-        let lines: Vec<usize> = tokens("a\n\"x\ny\"\nb")
-            .iter()
-            .map(|token| token.line)
-            .collect();
+        let lines: Vec<usize> = tokens("a\n\"x\ny\"\nb").iter().map(|token| token.line).collect();
         assert_eq!(lines, [1, 4]);
     }
 }

@@ -7,10 +7,7 @@ use super::Finding;
 /// Packages a crate must not depend on, in any section of its manifest.
 const FORBIDDEN: &[(&str, &[&str])] = &[
     ("usso-verify", &["usso-core", "usso-axum", "usso-actix"]),
-    (
-        "usso-core",
-        &["usso-axum", "usso-actix", "axum", "http", "actix-web"],
-    ),
+    ("usso-core", &["usso-axum", "usso-actix", "axum", "http", "actix-web"]),
     ("usso-axum", &["usso-actix"]),
 ];
 
@@ -22,12 +19,7 @@ pub(crate) fn check(files: &[(String, String)]) -> Vec<Finding> {
         .iter()
         .find(|(path, _)| path == "Cargo.toml")
         .and_then(|(_, text)| text.parse::<Table>().ok())
-        .and_then(|root| {
-            root.get("workspace")?
-                .get("dependencies")?
-                .as_table()
-                .cloned()
-        })
+        .and_then(|root| root.get("workspace")?.get("dependencies")?.as_table().cloned())
         .unwrap_or_default();
     let mut findings = Vec::new();
     for (name, forbidden) in FORBIDDEN {
@@ -50,17 +42,10 @@ pub(crate) fn check(files: &[(String, String)]) -> Vec<Finding> {
 
 fn wrong_way(manifest: &Table, workspace: &Table, forbidden: &[&str]) -> Vec<String> {
     let targets = manifest.get("target").and_then(Value::as_table);
-    let tables = targets
-        .into_iter()
-        .flat_map(Table::values)
-        .filter_map(Value::as_table);
+    let tables = targets.into_iter().flat_map(Table::values).filter_map(Value::as_table);
     std::iter::once(manifest)
         .chain(tables)
-        .flat_map(|table| {
-            SECTIONS
-                .iter()
-                .filter_map(|section| table.get(*section)?.as_table())
-        })
+        .flat_map(|table| SECTIONS.iter().filter_map(|section| table.get(*section)?.as_table()))
         .flatten()
         .map(|(key, dependency)| package(key, dependency, workspace))
         .filter(|package| forbidden.contains(package))
@@ -71,14 +56,8 @@ fn wrong_way(manifest: &Table, workspace: &Table, forbidden: &[&str]) -> Vec<Str
 /// Returns a dependency's real name, which its key may hide.
 fn package<'a>(key: &'a str, dependency: &'a Value, workspace: &'a Table) -> &'a str {
     let inherited = dependency.get("workspace").and_then(Value::as_bool) == Some(true);
-    let dependency = if inherited {
-        workspace.get(key)
-    } else {
-        Some(dependency)
-    };
-    dependency
-        .and_then(|value| value.get("package")?.as_str())
-        .unwrap_or(key)
+    let dependency = if inherited { workspace.get(key) } else { Some(dependency) };
+    dependency.and_then(|value| value.get("package")?.as_str()).unwrap_or(key)
 }
 
 #[cfg(test)]
@@ -89,18 +68,13 @@ mod tests {
         let root = "[workspace.dependencies]\nweb = { package = \"axum\", version = \"0.8\" }";
         let files = [("Cargo.toml", root), (name, manifest)]
             .map(|(path, text)| (path.to_owned(), text.to_owned()));
-        check(&files)
-            .into_iter()
-            .map(|finding| finding.what)
-            .collect()
+        check(&files).into_iter().map(|finding| finding.what).collect()
     }
 
     #[test]
     fn the_verifier_must_not_use_the_engine() {
-        let found = problems(
-            "usso-verify/Cargo.toml",
-            "[dependencies]\nusso-core.workspace = true",
-        );
+        let found =
+            problems("usso-verify/Cargo.toml", "[dependencies]\nusso-core.workspace = true");
         assert_eq!(found, ["must not depend on usso-core"]);
     }
 
@@ -113,11 +87,7 @@ mod tests {
             "[dependencies]\nserver = { package = \"actix-web\", version = \"4\" }",
             "[build-dependencies]\nweb.workspace = true",
         ] {
-            assert_eq!(
-                problems("usso-core/Cargo.toml", manifest).len(),
-                1,
-                "{manifest}"
-            );
+            assert_eq!(problems("usso-core/Cargo.toml", manifest).len(), 1, "{manifest}");
         }
     }
 

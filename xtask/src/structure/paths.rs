@@ -18,10 +18,7 @@ pub(crate) struct Reference {
 pub(crate) fn module_of(file: &str, source_folder: &str) -> Option<Path> {
     let inside = file.strip_prefix(source_folder)?.strip_suffix(".rs")?;
     let mut module: Path = inside.split('/').map(str::to_owned).collect();
-    if module
-        .last()
-        .is_some_and(|name| ["mod", "lib", "main"].contains(&name.as_str()))
-    {
+    if module.last().is_some_and(|name| ["mod", "lib", "main"].contains(&name.as_str())) {
         module.pop();
     }
     Some(module)
@@ -123,11 +120,7 @@ impl<'a> Scan<'a> {
         }
         if path.len() > 1 && self.starts_inside(&path) {
             let path = self.rooted(&path);
-            self.found.push(Reference {
-                path,
-                line: first.line,
-                binds: None,
-            });
+            self.found.push(Reference { path, line: first.line, binds: None });
         }
     }
 
@@ -177,11 +170,7 @@ impl<'a> Scan<'a> {
         let mut binds = self.module.clone();
         binds.extend(name);
         let path = self.rooted(path);
-        self.found.push(Reference {
-            path,
-            line,
-            binds: Some(binds),
-        });
+        self.found.push(Reference { path, line, binds: Some(binds) });
     }
 
     fn starts_inside(&self, path: &[String]) -> bool {
@@ -214,10 +203,7 @@ mod tests {
     fn found(source: &str) -> Vec<String> {
         let module = ["flow".to_owned(), "password".to_owned()];
         let found = references(&module, "usso_core", &tokens(source));
-        found
-            .into_iter()
-            .map(|reference| reference.path.join("::"))
-            .collect()
+        found.into_iter().map(|reference| reference.path.join("::")).collect()
     }
 
     #[test]

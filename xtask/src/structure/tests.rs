@@ -3,10 +3,8 @@
 use super::*;
 
 fn found(files: &[(&str, &str)]) -> Vec<String> {
-    let files: Vec<(String, String)> = files
-        .iter()
-        .map(|(path, text)| ((*path).to_owned(), (*text).to_owned()))
-        .collect();
+    let files: Vec<(String, String)> =
+        files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
     check(&files).iter().map(Finding::to_string).collect()
 }
 
@@ -35,14 +33,9 @@ fn a_flow_using_another_flow_is_found_in_every_spelling() {
         "#[cfg(feature = \"x\")] use super::otp;",
         "#[cfg(any(test, feature = \"testing\"))] use super::otp;",
     ] {
-        assert_eq!(
-            found_in("usso-core/src/flow/password.rs", source).len(),
-            1,
-            "{source}"
-        );
-        let folder = source
-            .replace("super::", "super::super::")
-            .replace("super as", "super::super as");
+        assert_eq!(found_in("usso-core/src/flow/password.rs", source).len(), 1, "{source}");
+        let folder =
+            source.replace("super::", "super::super::").replace("super as", "super::super as");
         if !source.contains("super::super") {
             assert_eq!(
                 found_in("usso-core/src/flow/password/start.rs", &folder).len(),
@@ -55,10 +48,7 @@ fn a_flow_using_another_flow_is_found_in_every_spelling() {
 
 #[test]
 fn a_finding_names_file_line_and_path() {
-    let found = found_in(
-        "usso-core/src/flow/password.rs",
-        "//! a\n\nuse super::otp::Config;\n",
-    );
+    let found = found_in("usso-core/src/flow/password.rs", "//! a\n\nuse super::otp::Config;\n");
     let wanted =
         "usso-core/src/flow/password.rs:3: a flow must not use another flow: flow::otp::Config";
     assert_eq!(found, [wanted]);
@@ -72,14 +62,8 @@ fn a_flow_may_use_itself_and_what_lies_below() {
         const HELP: &str = \"use crate::flow::otp;\"; // use super::otp;
         #[cfg(test)] mod tests { use super::*; use crate::flow::otp; }";
     assert_eq!(found_in("usso-core/src/flow/password.rs", source), NOTHING);
-    assert_eq!(
-        found_in("usso-core/src/flow/password/finish.rs", "use super::start;"),
-        NOTHING
-    );
-    assert_eq!(
-        found_in("usso-core/src/flow/mod.rs", "pub mod otp; use otp::Config;"),
-        NOTHING
-    );
+    assert_eq!(found_in("usso-core/src/flow/password/finish.rs", "use super::start;"), NOTHING);
+    assert_eq!(found_in("usso-core/src/flow/mod.rs", "pub mod otp; use otp::Config;"), NOTHING);
 }
 
 #[test]
@@ -87,10 +71,7 @@ fn a_re_export_does_not_hide_another_flow() {
     let flow = ("usso-core/src/flow/password.rs", "use crate::Codes;");
     let lib = |text| ("usso-core/src/lib.rs", text);
     assert_eq!(found(&[flow, lib("pub use flow::otp::Codes;")]).len(), 1);
-    assert_eq!(
-        found(&[flow, lib("pub use crate::flow::otp as Codes;")]).len(),
-        1
-    );
+    assert_eq!(found(&[flow, lib("pub use crate::flow::otp as Codes;")]).len(), 1);
     assert_eq!(found(&[flow, lib("pub use kernel::Codes;")]), NOTHING);
     assert_eq!(found(&[lib("pub use flow::*;")]).len(), 1);
     let whole = ("usso-core/src/flow/password.rs", "use crate::*;");
@@ -110,67 +91,35 @@ fn lower_layers_must_not_use_upper_ones() {
         ("kernel/id.rs", "use crate::*;"),
         ("kernel/id.rs", "use crate as root;"),
     ] {
-        assert_eq!(
-            found_in(&format!("usso-core/src/{file}"), source).len(),
-            1,
-            "{file} {source}"
-        );
+        assert_eq!(found_in(&format!("usso-core/src/{file}"), source).len(), 1, "{file} {source}");
     }
 }
 
 #[test]
 fn upper_layers_may_use_lower_ones() {
     for (file, source) in [
-        (
-            "kernel/id.rs",
-            "use super::time; use crate::kernel::entropy::*;",
-        ),
-        (
-            "store/sqlite.rs",
-            "use crate::kernel::id; pub(crate) fn session() {}",
-        ),
-        (
-            "directory/user.rs",
-            "use crate::store::Store; use crate::access::role;",
-        ),
+        ("kernel/id.rs", "use super::time; use crate::kernel::entropy::*;"),
+        ("store/sqlite.rs", "use crate::kernel::id; pub(crate) fn session() {}"),
+        ("directory/user.rs", "use crate::store::Store; use crate::access::role;"),
         ("session/token.rs", "use crate::directory::user;"),
-        (
-            "lib.rs",
-            "pub mod flow; pub use flow::password::Password; use session::open;",
-        ),
+        ("lib.rs", "pub mod flow; pub use flow::password::Password; use session::open;"),
     ] {
-        assert_eq!(
-            found_in(&format!("usso-core/src/{file}"), source),
-            NOTHING,
-            "{file} {source}"
-        );
+        assert_eq!(found_in(&format!("usso-core/src/{file}"), source), NOTHING, "{file} {source}");
     }
 }
 
 #[test]
 fn manifests_are_part_of_the_check() {
-    let manifest = (
-        "usso-verify/Cargo.toml",
-        "[dependencies]\nusso-core.workspace = true\n",
-    );
-    assert_eq!(
-        found(&[manifest]),
-        ["usso-verify/Cargo.toml:1: must not depend on usso-core"]
-    );
+    let manifest = ("usso-verify/Cargo.toml", "[dependencies]\nusso-core.workspace = true\n");
+    assert_eq!(found(&[manifest]), ["usso-verify/Cargo.toml:1: must not depend on usso-core"]);
 }
 
 #[test]
 fn ambient_time_and_randomness_are_found_outside_their_ports() {
-    for source in [
-        "std::time::SystemTime::now()",
-        "Instant::now()",
-        "use getrandom::fill;",
-    ] {
-        for file in [
-            "usso-verify/src/verify.rs",
-            "usso-core/src/flow/otp.rs",
-            "usso-axum/src/lib.rs",
-        ] {
+    for source in ["std::time::SystemTime::now()", "Instant::now()", "use getrandom::fill;"] {
+        for file in
+            ["usso-verify/src/verify.rs", "usso-core/src/flow/otp.rs", "usso-axum/src/lib.rs"]
+        {
             assert_eq!(found_in(file, source).len(), 1, "{file} {source}");
         }
         assert_eq!(found_in("usso-core/src/kernel/time.rs", source), NOTHING);
@@ -182,10 +131,7 @@ fn ambient_time_and_randomness_are_found_outside_their_ports() {
 fn test_code_may_read_the_clock() {
     let inline = "#[cfg(test)] mod tests { fn f() { Instant::now() } }";
     assert_eq!(found_in("usso-core/src/store/mod.rs", inline), NOTHING);
-    let tests = (
-        "usso-core/src/store/sqlite/races.rs",
-        "fn f() { Instant::now() }",
-    );
+    let tests = ("usso-core/src/store/sqlite/races.rs", "fn f() { Instant::now() }");
     let parent = |text| ("usso-core/src/store/sqlite.rs", text);
     assert_eq!(found(&[tests, parent("#[cfg(test)]\nmod races;")]), NOTHING);
     assert_eq!(found(&[tests, parent("mod races;")]).len(), 1);

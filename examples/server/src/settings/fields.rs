@@ -29,13 +29,7 @@ const fn field(
     help: &'static str,
     set: fn(&mut Settings, &str) -> Result<(), String>,
 ) -> Field {
-    Field {
-        variable,
-        key,
-        default,
-        help,
-        set,
-    }
+    Field { variable, key, default, help, set }
 }
 
 /// Every setting there is.

@@ -6,9 +6,8 @@ fn from_environment(variables: &[(&str, &str)]) -> Result<Settings, BadSetting> 
 }
 
 fn read(file: Option<&Path>, variables: &[(&str, &str)]) -> Result<Settings, BadSetting> {
-    let variables = variables
-        .iter()
-        .map(|(name, value)| (OsString::from(name), OsString::from(value)));
+    let variables =
+        variables.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
     Settings::read(file, variables)
 }
 
@@ -20,9 +19,7 @@ fn with_file(text: &str, variables: &[(&str, &str)]) -> Result<Settings, BadSett
 }
 
 fn complaint(result: Result<Settings, BadSetting>) -> String {
-    result
-        .err()
-        .map_or_else(|| "accepted".to_owned(), |bad| bad.to_string())
+    result.err().map_or_else(|| "accepted".to_owned(), |bad| bad.to_string())
 }
 
 #[test]
@@ -37,11 +34,7 @@ fn the_defaults_are_those_of_the_engine() {
 #[test]
 fn the_file_has_the_names_of_the_environment() {
     for field in FIELDS {
-        let key = field
-            .key
-            .to_uppercase()
-            .replace('.', "_")
-            .replace("LIMITS_", "LIMIT_");
+        let key = field.key.to_uppercase().replace('.', "_").replace("LIMITS_", "LIMIT_");
         assert!(
             field.variable == key || field.variable == format!("USSO_{key}"),
             "{} and {}",
@@ -66,10 +59,7 @@ fn the_environment_wins_over_the_file() {
     let settings = with_file(file, &[("USSO_LISTEN", "127.0.0.1:2")]).unwrap();
     assert_eq!(settings.listen.port(), 2);
     assert_eq!(settings.engine.hashing.memory_kib, 64);
-    assert_eq!(
-        settings.engine.limits.source,
-        Limit::new(7, Duration::from_secs(10))
-    );
+    assert_eq!(settings.engine.limits.source, Limit::new(7, Duration::from_secs(10)));
     assert_eq!(settings.http.trusted_proxies.len(), 2);
 }
 
@@ -83,10 +73,7 @@ fn unknown_names_are_refused_by_name() {
         ("hash", with_file("[hash]\nmemory_kib = 8", &[])),
     ] {
         let complaint = complaint(result);
-        assert!(
-            complaint.starts_with(&format!("{name}: {unknown}")),
-            "{complaint}"
-        );
+        assert!(complaint.starts_with(&format!("{name}: {unknown}")), "{complaint}");
     }
 }
 
@@ -98,10 +85,7 @@ fn other_variables_are_not_ours() {
 #[test]
 fn a_file_that_cannot_be_read_is_refused_with_its_line() {
     let missing = complaint(read(Some(Path::new("not/there.toml")), &[]));
-    assert!(
-        missing.starts_with("--config: not/there.toml: "),
-        "{missing}"
-    );
+    assert!(missing.starts_with("--config: not/there.toml: "), "{missing}");
     let broken = complaint(with_file("listen = '127.0.0.1:1'\nissuer =\n", &[]));
     assert!(broken.contains("usso.toml: line 2: "), "{broken}");
     let kind = complaint(with_file("listen = true", &[]));
@@ -120,13 +104,7 @@ fn the_master_key_has_several_spellings_and_one_length() {
     ] {
         assert_eq!(key(text).unwrap().expose(), &[255; 32], "{text}");
     }
-    for text in [
-        "short",
-        &hex[..62],
-        &"+f".repeat(32),
-        &"f".repeat(65),
-        &"é".repeat(32),
-    ] {
+    for text in ["short", &hex[..62], &"+f".repeat(32), &"f".repeat(65), &"é".repeat(32)] {
         let why = key(text).unwrap_err();
         assert!(why.contains("32 bytes") && !why.contains(text), "{why}");
     }
@@ -136,15 +114,10 @@ fn the_master_key_has_several_spellings_and_one_length() {
 fn limits_are_attempts_in_a_window() {
     for (text, seconds) in [("10/90s", 90), ("10/5m", 300), ("10/24h", 86_400)] {
         let limit = values::limit(text).unwrap();
-        assert_eq!(
-            (limit.attempts, limit.window.as_secs()),
-            (10, seconds),
-            "{text}"
-        );
+        assert_eq!((limit.attempts, limit.window.as_secs()), (10, seconds), "{text}");
     }
-    for text in [
-        "10", "10/", "/5m", "0/5m", "10/0m", "10/25h", "10/5d", "-1/5m", "10/5", "10/5µ",
-    ] {
+    for text in ["10", "10/", "/5m", "0/5m", "10/0m", "10/25h", "10/5d", "-1/5m", "10/5", "10/5µ"]
+    {
         assert!(values::limit(text).is_err(), "{text}");
     }
 }
@@ -157,11 +130,7 @@ fn a_database_is_a_sqlite_file() {
         ("sqlite:///var/lib/usso.db", "/var/lib/usso.db"),
         ("sqlite:/var/lib/usso.db", "/var/lib/usso.db"),
     ] {
-        assert_eq!(
-            values::database(text).as_deref(),
-            Ok(Path::new(path)),
-            "{text}"
-        );
+        assert_eq!(values::database(text).as_deref(), Ok(Path::new(path)), "{text}");
     }
     for text in [
         "postgres://user:hunter2@db/usso",
@@ -181,14 +150,8 @@ fn a_complaint_of_the_engine_is_put_in_the_operators_words() {
         ("issuer is \"x\"; …", "USSO_ISSUER"),
         ("hashing.memory_kib is 1; …", "USSO_HASHING_MEMORY_KIB"),
         ("limits.account must …", "USSO_LIMIT_ACCOUNT"),
-        (
-            "limits.account_and_source must …",
-            "USSO_LIMIT_ACCOUNT_AND_SOURCE",
-        ),
-        (
-            "key_rotation is less than a day; …",
-            "USSO_KEY_ROTATION_DAYS",
-        ),
+        ("limits.account_and_source must …", "USSO_LIMIT_ACCOUNT_AND_SOURCE"),
+        ("key_rotation is less than a day; …", "USSO_KEY_ROTATION_DAYS"),
     ] {
         let bad = BadSetting::of_engine(complaint).to_string();
         assert_eq!(bad, format!("{variable}: {complaint}"));

@@ -63,9 +63,7 @@ pub(crate) fn key(text: &str) -> Result<Secret<[u8; 32]>, String> {
         let standard = Secret::new(text.replace('-', "+").replace('_', "/"));
         let padding = engine::DecodePaddingMode::Indifferent;
         let config = engine::GeneralPurposeConfig::new().with_decode_padding_mode(padding);
-        engine::GeneralPurpose::new(&alphabet::STANDARD, config)
-            .decode(standard.expose())
-            .ok()
+        engine::GeneralPurpose::new(&alphabet::STANDARD, config).decode(standard.expose()).ok()
     };
     let bytes = Secret::new(bytes.unwrap_or_default());
     let bytes: Result<[u8; 32], _> = bytes.expose().as_slice().try_into();
@@ -79,11 +77,7 @@ fn hex(text: &str) -> Option<Vec<u8>> {
     let pair = |at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok();
     // `from_str_radix` would take a sign.
     let digits = text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    (0..text.len())
-        .step_by(2)
-        .map(pair)
-        .collect::<Option<_>>()
-        .filter(|_| digits)
+    (0..text.len()).step_by(2).map(pair).collect::<Option<_>>().filter(|_| digits)
 }
 
 pub(super) fn networks(text: &str) -> Result<Vec<IpNet>, String> {

@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
-use crate::process::{PASSWORD, Place};
+use crate::process::{ADMIN, PASSWORD, Place};
 
 fn mode(place: &Place, name: &str) -> u32 {
     fs::metadata(place.path(name)).unwrap().permissions().mode() & 0o777
@@ -74,6 +74,22 @@ fn a_master_key_can_be_replaced() {
     place.set("USSO_MASTER_KEY", &"ab".repeat(32));
     place.set("USSO_MASTER_KEY_PREVIOUS", first.trim());
     place.start().admin_token();
+    place.unset("USSO_MASTER_KEY_PREVIOUS");
+    place.start().admin_token();
+}
+
+#[test]
+fn after_a_stop_the_main_file_alone_is_a_backup() {
+    let place = Place::with_password();
+    let mut server = place.start();
+    let session = server.client().sign_in(ADMIN, PASSWORD).text("refresh_token");
+    server.terminate();
+    assert!(server.wait().success());
+    let backup = Place::with_password();
+    for name in ["usso.db", "usso.db.key"] {
+        fs::copy(place.path(name), backup.path(name)).unwrap();
+    }
+    assert_eq!(backup.start().client().refresh(&session).status, 200);
 }
 
 #[test]
@@ -115,10 +131,7 @@ fn a_file_that_is_no_database_is_refused() {
 fn secrets_do_not_lie_in_the_files() {
     let place = Place::with_password();
     let server = place.start();
-    let refresh = server
-        .client()
-        .sign_in("admin@localhost", PASSWORD)
-        .text("refresh_token");
+    let refresh = server.client().sign_in("admin@localhost", PASSWORD).text("refresh_token");
     for name in ["usso.db", "usso.db-wal", "log"] {
         let bytes = fs::read(place.path(name)).unwrap();
         let text = String::from_utf8_lossy(&bytes);

@@ -29,8 +29,7 @@ impl Answer {
     /// A field of the body that is a text.
     pub(crate) fn text(&self, field: &str) -> String {
         let text = self.body[field].as_str();
-        text.unwrap_or_else(|| panic!("no {field} in {self:?}"))
-            .to_owned()
+        text.unwrap_or_else(|| panic!("no {field} in {self:?}")).to_owned()
     }
 
     pub(crate) fn error_code(&self) -> &str {
@@ -40,11 +39,7 @@ impl Answer {
 
 impl Client {
     pub(crate) fn new(address: SocketAddr) -> Self {
-        Self {
-            address,
-            connection: None,
-            retry_after: None,
-        }
+        Self { address, connection: None, retry_after: None }
     }
 
     pub(crate) fn get(&mut self, path: &str, token: &str) -> Answer {
@@ -96,10 +91,7 @@ impl Client {
         let (status, length) = self.answer_head()?;
         let mut body = vec![0; length];
         self.reader().read_exact(&mut body)?;
-        Ok(Answer {
-            status,
-            body: serde_json::from_slice(&body).unwrap_or_default(),
-        })
+        Ok(Answer { status, body: serde_json::from_slice(&body).unwrap_or_default() })
     }
 
     /// Reads the head of an answer: status and length of the body.
@@ -125,10 +117,7 @@ impl Client {
 
     /// For how long reading waits.
     pub(crate) fn patience(&mut self, patience: Duration) {
-        self.reader()
-            .get_ref()
-            .set_read_timeout(Some(patience))
-            .unwrap();
+        self.reader().get_ref().set_read_timeout(Some(patience)).unwrap();
     }
 
     /// Reads what comes next, at most one byte.

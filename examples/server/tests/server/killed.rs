@@ -60,13 +60,7 @@ fn refresh(client: &mut Client, token: &str) -> io::Result<Answer> {
 
 impl Writer {
     fn new(number: usize) -> Self {
-        Self {
-            number,
-            steps: 0,
-            users: Vec::new(),
-            chains: Vec::new(),
-            unsure: None,
-        }
+        Self { number, steps: 0, users: Vec::new(), chains: Vec::new(), unsure: None }
     }
 
     /// Settles what the last round left open, then writes until the server is gone.
@@ -106,12 +100,8 @@ impl Writer {
     }
 
     fn opened(&mut self, answer: &Answer) {
-        self.users
-            .push(answer.body["user"]["id"].as_str().unwrap().to_owned());
-        self.chains.push(Chain {
-            current: answer.text("refresh_token"),
-            spent: Vec::new(),
-        });
+        self.users.push(answer.body["user"]["id"].as_str().unwrap().to_owned());
+        self.chains.push(Chain { current: answer.text("refresh_token"), spent: Vec::new() });
     }
 
     fn exchange(&mut self, client: &mut Client, chain: usize) -> io::Result<()> {
@@ -119,9 +109,7 @@ impl Writer {
         let answer = refresh(client, &chain.current)?;
         assert_eq!(answer.status, 200, "{answer:?}");
         let next = answer.text("refresh_token");
-        chain
-            .spent
-            .push(std::mem::replace(&mut chain.current, next));
+        chain.spent.push(std::mem::replace(&mut chain.current, next));
         Ok(())
     }
 

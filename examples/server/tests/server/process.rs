@@ -24,10 +24,7 @@ pub(crate) struct Place {
 impl Place {
     /// An empty folder; hashing costs next to nothing, and no limit is in the way.
     pub(crate) fn new() -> Self {
-        let mut place = Self {
-            folder: tempfile::tempdir().unwrap(),
-            variables: Vec::new(),
-        };
+        let mut place = Self { folder: tempfile::tempdir().unwrap(), variables: Vec::new() };
         for (name, value) in [
             ("USSO_LISTEN", "127.0.0.1:0"),
             ("USSO_HASHING_MEMORY_KIB", "8"),
@@ -103,12 +100,7 @@ impl Place {
         }
         let (_, port) = banner.lines().next().unwrap().rsplit_once(':').unwrap();
         let address = SocketAddr::from(([127, 0, 0, 1], port.parse().unwrap()));
-        Server {
-            child,
-            address,
-            banner,
-            _output: output,
-        }
+        Server { child, address, banner, _output: output }
     }
 
     /// Starts the server, which must refuse to; gives its exit code and what it said about that.
@@ -167,13 +159,7 @@ impl Server {
     /// Asks the process to stop (SIGTERM).
     pub(crate) fn terminate(&self) {
         let script = format!("kill -TERM {}", self.child.id());
-        assert!(
-            Command::new("sh")
-                .args(["-c", &script])
-                .status()
-                .unwrap()
-                .success()
-        );
+        assert!(Command::new("sh").args(["-c", &script]).status().unwrap().success());
     }
 
     pub(crate) fn wait(&mut self) -> ExitStatus {
@@ -190,31 +176,14 @@ impl Drop for Server {
 
 /// Runs a script as if it was pasted; gives the JSON values that it printed.
 pub(crate) fn paste(script: &str, variables: &[(&str, &str)]) -> Vec<Json> {
-    let found = Command::new("sh")
-        .args(["-c", "command -v curl"])
-        .output()
-        .unwrap();
+    let found = Command::new("sh").args(["-c", "command -v curl"]).output().unwrap();
     assert!(found.status.success(), "this test runs curl; install curl");
     let mut shell = Command::new("sh");
-    shell
-        .args(["-c", script])
-        .env_clear()
-        .env("PATH", env!("PATH"));
-    let mut shell = shell
-        .envs(variables.iter().copied())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    shell.args(["-c", script]).env_clear().env("PATH", env!("PATH"));
+    let mut shell = shell.envs(variables.iter().copied()).stdout(Stdio::piped()).spawn().unwrap();
     let mut output = String::new();
-    shell
-        .stdout
-        .take()
-        .unwrap()
-        .read_to_string(&mut output)
-        .unwrap();
+    shell.stdout.take().unwrap().read_to_string(&mut output).unwrap();
     assert!(shell.wait().unwrap().success(), "{output}");
     let values = serde_json::Deserializer::from_str(&output).into_iter::<Json>();
-    values
-        .collect::<Result<_, _>>()
-        .unwrap_or_else(|error| panic!("{error}: {output}"))
+    values.collect::<Result<_, _>>().unwrap_or_else(|error| panic!("{error}: {output}"))
 }

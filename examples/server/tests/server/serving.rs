@@ -13,10 +13,7 @@ const SHORT: Duration = Duration::from_millis(100);
 
 fn is_timeout(result: &io::Result<usize>) -> bool {
     let kind = result.as_ref().map_err(io::Error::kind);
-    matches!(
-        kind,
-        Err(io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
-    )
+    matches!(kind, Err(io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut))
 }
 
 #[test]
@@ -26,19 +23,14 @@ fn a_request_that_runs_when_the_server_is_told_to_stop_is_answered() {
     let mut client = server.client();
     let body = json!({"identifier": ADMIN, "secret": PASSWORD}).to_string();
     let head = head("POST", "/api/sso/v1/auth/login", "", body.len());
-    client
-        .send((head + "Expect: 100-continue\r\n\r\n").as_bytes())
-        .unwrap();
+    client.send((head + "Expect: 100-continue\r\n\r\n").as_bytes()).unwrap();
     // The request runs: it asks for its body.
     assert_eq!(client.answer_head().unwrap().0, 100);
     let mut idle = server.client();
     assert_eq!(idle.get("/health", "").status, 200);
     server.terminate();
     while TcpStream::connect(server.address).is_ok() {}
-    assert!(
-        matches!(idle.next_byte(), Ok(0)),
-        "an unused connection is closed"
-    );
+    assert!(matches!(idle.next_byte(), Ok(0)), "an unused connection is closed");
     client.send(body.as_bytes()).unwrap();
     assert_eq!(client.answer().unwrap().status, 200);
     assert!(server.wait().success());
@@ -54,10 +46,7 @@ fn a_head_that_comes_byte_by_byte_is_given_up_on() {
     slow.patience(SHORT);
     let bytes = (0..100).take_while(|_| is_timeout(&slow.next_byte()) && slow.send(b"x").is_ok());
     let bytes = bytes.count();
-    assert!(
-        (1..100).contains(&bytes),
-        "closed after {bytes} tenths of a second"
-    );
+    assert!((1..100).contains(&bytes), "closed after {bytes} tenths of a second");
     assert_eq!(server.client().get("/health", "").status, 200);
 }
 
@@ -69,14 +58,9 @@ fn a_head_without_an_end_is_refused() {
     let mut client = server.client();
     client.send(b"GET /health HTTP/1.1\r\nX: ").unwrap();
     // Once the server has closed the connection, sending may fail, and so may reading its answer.
-    (0..100)
-        .take_while(|_| client.send(&[b'x'; 16_384]).is_ok())
-        .count();
+    (0..100).take_while(|_| client.send(&[b'x'; 16_384]).is_ok()).count();
     let answer = client.answer_head().map_err(|error| error.kind());
-    let timeout = matches!(
-        answer,
-        Err(io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
-    );
+    let timeout = matches!(answer, Err(io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut));
     assert!(!timeout && !matches!(answer, Ok((200, _))), "{answer:?}");
     assert_eq!(server.client().get("/health", "").status, 200);
 }
@@ -89,9 +73,7 @@ fn connections_over_the_limit_wait_for_a_place() {
     let (mut one, mut two, mut three) = (server.client(), server.client(), server.client());
     assert_eq!(one.get("/health", "").status, 200);
     assert_eq!(two.get("/health", "").status, 200);
-    three
-        .send((head("GET", "/health", "", 0) + "\r\n").as_bytes())
-        .unwrap();
+    three.send((head("GET", "/health", "", 0) + "\r\n").as_bytes()).unwrap();
     three.patience(SHORT);
     assert!(is_timeout(&three.next_byte()));
     drop(one);
@@ -106,22 +88,15 @@ fn running_out_of_file_handles_is_survived() {
     let script = "ulimit -n 40 && exec \"$0\"";
     command.args(["-c", script, env!("CARGO_BIN_EXE_usso-server")]);
     let server = place.wait_for(command.spawn().unwrap());
-    let crowd: Vec<_> = (0..80)
-        .map(|_| TcpStream::connect(server.address).unwrap())
-        .collect();
+    let crowd: Vec<_> = (0..80).map(|_| TcpStream::connect(server.address).unwrap()).collect();
     let mut late = server.client();
-    late.send((head("GET", "/health", "", 0) + "\r\n").as_bytes())
-        .unwrap();
+    late.send((head("GET", "/health", "", 0) + "\r\n").as_bytes()).unwrap();
     late.patience(SHORT);
     assert!(is_timeout(&late.next_byte()));
     drop(crowd);
     late.patience(Duration::from_secs(20));
     assert_eq!(late.answer().unwrap().status, 200);
-    assert!(
-        place.log().contains("no connection can be accepted"),
-        "{}",
-        place.log()
-    );
+    assert!(place.log().contains("no connection can be accepted"), "{}", place.log());
 }
 
 /// Creates users until the database is full; gives how many there was room for.
@@ -162,11 +137,5 @@ fn a_full_database_refuses_changes_and_still_reads() {
     place.set("USSO_DATABASE_MAX_BYTES", "6000000");
     let server = place.start();
     let body = json!({"identifiers": ["late@example.com"]});
-    assert_eq!(
-        server
-            .client()
-            .post("/api/sso/v1/users", &token, &body)
-            .status,
-        201
-    );
+    assert_eq!(server.client().post("/api/sso/v1/users", &token, &body).status, 201);
 }

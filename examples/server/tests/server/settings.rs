@@ -38,10 +38,7 @@ fn every_bad_setting_is_refused_by_name() {
         place.set(variable, value);
         let (code, said) = place.refusal(&[]);
         assert_eq!(code, 2, "{variable}={value}: {said}");
-        assert!(
-            said.starts_with(&format!("usso-server: {variable}: ")),
-            "{said}"
-        );
+        assert!(said.starts_with(&format!("usso-server: {variable}: ")), "{said}");
         assert_eq!(said.lines().count(), 1, "{said}");
         assert!(!place.path("usso.db").exists(), "{variable} came too late");
     }
@@ -60,10 +57,7 @@ fn unknown_fields_of_the_file_are_refused_by_name() {
     fs::write(place.path("usso.toml"), "[hashing]\nmemroy_kib = 8\n").unwrap();
     let (code, said) = place.refusal(&["--config", "usso.toml"]);
     assert_eq!(code, 2);
-    assert!(
-        said.starts_with("usso-server: hashing.memroy_kib: "),
-        "{said}"
-    );
+    assert!(said.starts_with("usso-server: hashing.memroy_kib: "), "{said}");
 }
 
 #[test]
@@ -87,25 +81,14 @@ fn a_port_that_is_taken_is_named() {
     place.set("USSO_LISTEN", &address);
     let (code, said) = place.refusal(&[]);
     assert_eq!(code, 1);
-    assert!(
-        said.starts_with(&format!("usso-server: USSO_LISTEN: {address}: ")),
-        "{said}"
-    );
+    assert!(said.starts_with(&format!("usso-server: USSO_LISTEN: {address}: ")), "{said}");
 }
 
 #[test]
 fn help_lists_variables_with_their_defaults() {
-    let help = Command::new(env!("CARGO_BIN_EXE_usso-server"))
-        .arg("--help")
-        .output()
-        .unwrap();
+    let help = Command::new(env!("CARGO_BIN_EXE_usso-server")).arg("--help").output().unwrap();
     let help = String::from_utf8(help.stdout).unwrap();
-    for part in [
-        "--config",
-        "USSO_LISTEN",
-        "[default: 127.0.0.1:8000]",
-        "SYSTEM_PASSWORD",
-    ] {
+    for part in ["--config", "USSO_LISTEN", "[default: 127.0.0.1:8000]", "SYSTEM_PASSWORD"] {
         assert!(help.contains(part), "{part} in {help}");
     }
 }

@@ -7,11 +7,7 @@ use crate::{
 
 /// The lines of the banner that are there to be pasted.
 fn lines(server: &Server) -> String {
-    let lines: Vec<&str> = server
-        .banner
-        .lines()
-        .filter(|line| line.contains("curl "))
-        .collect();
+    let lines: Vec<&str> = server.banner.lines().filter(|line| line.contains("curl ")).collect();
     assert_eq!(lines.len(), 3, "{}", server.banner);
     lines.join("\n")
 }
@@ -98,17 +94,9 @@ fn a_weak_system_password_is_refused_by_name_and_a_better_one_then_works() {
 fn servers_that_start_at_once_on_a_fresh_machine_share_one_administrator() {
     let place = Place::new();
     let starting: Vec<_> = (0..3).map(|_| place.spawn()).collect();
-    let servers: Vec<_> = starting
-        .into_iter()
-        .map(|child| place.wait_for(child))
-        .collect();
+    let servers: Vec<_> = starting.into_iter().map(|child| place.wait_for(child)).collect();
     let works = |password: &String| servers[0].client().sign_in(ADMIN, password).status == 200;
-    assert!(
-        servers
-            .iter()
-            .filter_map(printed_password)
-            .any(|password| works(&password))
-    );
+    assert!(servers.iter().filter_map(printed_password).any(|password| works(&password)));
 }
 
 #[test]
@@ -116,10 +104,7 @@ fn the_first_administrator_administers_the_installation() {
     let place = Place::with_password();
     let server = place.start();
     let token = server.admin_token();
-    assert_eq!(
-        server.client().get("/api/sso/v1/tenants", &token).status,
-        200
-    );
+    assert_eq!(server.client().get("/api/sso/v1/tenants", &token).status, 200);
 }
 
 #[test]

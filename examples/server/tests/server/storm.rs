@@ -30,15 +30,25 @@ fn a_storm_of_sign_ins_stays_within_the_memory_of_the_hashing_budget() {
             thread::spawn(move || {
                 let mut client = server.client();
                 barrier.wait();
-                let answer = client.sign_in(&format!("nobody{number}@example.com"), "not the password");
+                let answer =
+                    client.sign_in(&format!("nobody{number}@example.com"), "not the password");
                 (answer.status, answer.error_code().to_owned(), client.retry_after)
             })
         })
         .collect();
     let answers: Vec<_> = storm.into_iter().map(|client| client.join().unwrap()).collect();
-    let (refused, hashed): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| answer.0 == 429);
-    assert!(!refused.is_empty() && !hashed.is_empty(), "{} refused, {} hashed", refused.len(), hashed.len());
-    assert!(refused.iter().all(|answer| answer.1 == "password.busy" && answer.2 == Some(1)), "{refused:?}");
+    let (refused, hashed): (Vec<_>, Vec<_>) =
+        answers.into_iter().partition(|answer| answer.0 == 429);
+    assert!(
+        !refused.is_empty() && !hashed.is_empty(),
+        "{} refused, {} hashed",
+        refused.len(),
+        hashed.len()
+    );
+    assert!(
+        refused.iter().all(|answer| answer.1 == "password.busy" && answer.2 == Some(1)),
+        "{refused:?}"
+    );
     assert!(hashed.iter().all(|answer| answer.0 == 401), "{hashed:?}");
     let grown = server.peak_memory() - before;
     assert!(grown <= BUDGET_MIB + SLACK_MIB, "{grown} MiB more than before the storm");

@@ -15,13 +15,14 @@ use async_trait::async_trait;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, params_from_iter, types};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
+mod migrate;
+
 use super::{
     Backend, Bump, Change, CommitError, Conflict, ConflictKind, Count, Find, Migration, Op, Row,
     Scope, Table, Value, sql,
 };
 use crate::kernel::{
     refusal::{Fault, FaultKind},
-    secret::Digest,
     time::UnixTime,
 };
 
@@ -68,7 +69,7 @@ pub struct Sqlite(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     path: PathBuf,
-    jobs: mpsc::Sender<Job>,
+    jobs: mpsc::Sender<Message>,
     idle: Mutex<Vec<Connection>>,
     reading: Semaphore,
     tables: OnceLock<Vec<&'static str>>,
@@ -81,6 +82,13 @@ struct Inner {
 /// is committed.
 type Job = Box<dyn FnOnce(Result<&Connection, Fault>) -> Settle + Send>;
 type Settle = Box<dyn FnOnce(Result<(), Fault>) + Send>;
+
+/// What the writer is asked for.
+enum Message {
+    Change(Job),
+    /// Bring the log into the main file.
+    Checkpoint(oneshot::Sender<Result<(), Fault>>),
+}
 
 impl Sqlite {
     /// Opens a database file, or creates it readable by its owner only.
@@ -120,15 +128,14 @@ impl Sqlite {
     ) -> Result<T, CommitError> {
         let (reply, answer) = oneshot::channel();
         let job: Job = Box::new(move |transaction| {
-            let result = transaction
-                .map_err(CommitError::Fault)
-                .and_then(|open| in_savepoint(open, work));
+            let result =
+                transaction.map_err(CommitError::Fault).and_then(|open| in_savepoint(open, work));
             Box::new(move |group| {
                 // A caller that stopped waiting does not undo its change.
                 drop(reply.send(group.map_err(CommitError::Fault).and(result)));
             })
         });
-        self.0.jobs.send(job).await.map_err(|_| stopped())?;
+        self.0.jobs.send(Message::Change(job)).await.map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?
     }
 
@@ -139,18 +146,10 @@ impl Sqlite {
         let _place = self.0.reading.acquire().await.map_err(|_| stopped())?;
         let inner = Arc::clone(&self.0);
         let reading = tokio::task::spawn_blocking(move || {
-            let idle = inner
-                .idle
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .pop();
+            let idle = inner.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let connection = idle.map_or_else(|| reader(&inner.path), Ok)?;
             let result = work(&connection);
-            inner
-                .idle
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(connection);
+            inner.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
             result
         });
         let result = reading
@@ -200,38 +199,41 @@ fn reader(path: &Path) -> rusqlite::Result<Connection> {
 }
 
 /// Runs until the last handle to the store is gone.
-fn write_loop(connection: &Connection, mut queue: mpsc::Receiver<Job>) {
+fn write_loop(connection: &Connection, mut queue: mpsc::Receiver<Message>) {
     while let Some(first) = queue.blocking_recv() {
-        let mut group = vec![first];
-        while group.len() < GROUP_MAX
-            && let Ok(job) = queue.try_recv()
-        {
+        let mut next = Some(first);
+        let mut group = Vec::new();
+        while let Some(Message::Change(job)) = next {
             group.push(job);
+            next = if group.len() < GROUP_MAX { queue.try_recv().ok() } else { None };
         }
-        run_group(connection, group);
+        if !group.is_empty() {
+            run_group(connection, group);
+        }
+        if let Some(Message::Checkpoint(reply)) = next {
+            drop(reply.send(checkpoint(connection)));
+        }
     }
+}
+
+fn checkpoint(connection: &Connection) -> Result<(), Fault> {
+    let run = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(()));
+    run.map_err(|error| fault(&error))
 }
 
 fn run_group(connection: &Connection, group: Vec<Job>) {
     let mut settles = Vec::with_capacity(group.len());
-    let mut outcome = connection
-        .execute_batch("BEGIN IMMEDIATE")
-        .map_err(|error| fault(&error));
+    let mut outcome = connection.execute_batch("BEGIN IMMEDIATE").map_err(|error| fault(&error));
     for job in group {
         settles.push(job(outcome.clone().map(|()| connection)));
         // On a full disk SQLite may roll the whole transaction back by itself. What was in it is
         // lost then, and what follows must not run outside of it.
         if outcome.is_ok() && connection.is_autocommit() {
-            outcome = Err(Fault::new(
-                FaultKind::StoreFull,
-                "the transaction was rolled back",
-            ));
+            outcome = Err(Fault::new(FaultKind::StoreFull, "the transaction was rolled back"));
         }
     }
     if outcome.is_ok() {
-        outcome = connection
-            .execute_batch("COMMIT")
-            .map_err(|error| fault(&error));
+        outcome = connection.execute_batch("COMMIT").map_err(|error| fault(&error));
     }
     if !connection.is_autocommit()
         && let Err(error) = connection.execute_batch("ROLLBACK")
@@ -248,9 +250,7 @@ fn in_savepoint<T>(
     work: impl FnOnce(&Connection) -> Result<T, CommitError>,
 ) -> Result<T, CommitError> {
     let run = |text: &str| {
-        connection
-            .execute_batch(text)
-            .map_err(|error| CommitError::Fault(fault(&error)))
+        connection.execute_batch(text).map_err(|error| CommitError::Fault(fault(&error)))
     };
     run("SAVEPOINT job")?;
     match work(connection) {
@@ -276,9 +276,7 @@ impl Backend for Sqlite {
             let snapshot = connection.unchecked_transaction()?;
             let one = |(scope, table, key): (Scope, &'static Table, String)| {
                 let mut statement = snapshot.prepare_cached(&sql::select(table))?;
-                statement
-                    .query_row((scope.to_string(), key), |row| read_row(row, table))
-                    .optional()
+                statement.query_row((scope.to_string(), key), |row| read_row(row, table)).optional()
             };
             wanted.into_iter().map(one).collect()
         })
@@ -295,17 +293,13 @@ impl Backend for Sqlite {
             let mut statement = connection.prepare_cached(&sql::find(table, &find))?;
             let limit = types::Value::Integer(i64::try_from(find.limit).unwrap_or(i64::MAX));
             let value = find.by.map(|(_, value)| sql_value(Some(value)));
-            let keys = [find.from, find.until, find.after]
-                .into_iter()
-                .flatten()
-                .map(types::Value::Text);
+            let keys =
+                [find.from, find.until, find.after].into_iter().flatten().map(types::Value::Text);
             let parameters = std::iter::once(types::Value::Text(scope.to_string()))
                 .chain(value)
                 .chain(keys)
                 .chain(std::iter::once(limit));
-            statement
-                .query_map(params_from_iter(parameters), |row| read_row(row, table))?
-                .collect()
+            statement.query_map(params_from_iter(parameters), |row| read_row(row, table))?.collect()
         })
         .await
     }
@@ -317,13 +311,9 @@ impl Backend for Sqlite {
         key: String,
     ) -> Result<Option<Row>, Fault> {
         self.write(move |connection| {
-            let taken = connection
-                .prepare_cached(&sql::take(table))
-                .and_then(|mut statement| {
-                    statement
-                        .query_row((scope.to_string(), key), |row| read_row(row, table))
-                        .optional()
-                });
+            let taken = connection.prepare_cached(&sql::take(table)).and_then(|mut statement| {
+                statement.query_row((scope.to_string(), key), |row| read_row(row, table)).optional()
+            });
             taken.map_err(|error| CommitError::Fault(fault(&error)))
         })
         .await
@@ -340,15 +330,10 @@ impl Backend for Sqlite {
             let one = |bump: Bump| {
                 let end = millis(now.plus(bump.window));
                 let mut statement = connection.prepare_cached(sql::BUMP)?;
-                statement.query_row(
-                    (scope.to_string(), bump.key, bump.by, millis(now), end),
-                    |row| {
-                        Ok(Count {
-                            value: row.get(0)?,
-                            resets_at: time(row.get(1)?),
-                        })
-                    },
-                )
+                statement
+                    .query_row((scope.to_string(), bump.key, bump.by, millis(now), end), |row| {
+                        Ok(Count { value: row.get(0)?, resets_at: time(row.get(1)?) })
+                    })
             };
             let counts: rusqlite::Result<Vec<Count>> = bumps.into_iter().map(one).collect();
             counts.map_err(|error| CommitError::Fault(fault(&error)))
@@ -358,8 +343,7 @@ impl Backend for Sqlite {
     }
 
     async fn commit(&self, ops: Vec<Op>) -> Result<(), CommitError> {
-        self.write(move |connection| ops.into_iter().try_for_each(|op| apply(connection, op)))
-            .await
+        self.write(move |connection| ops.into_iter().try_for_each(|op| apply(connection, op))).await
     }
 
     async fn purge(&self, now: UnixTime, limit: usize) -> Result<usize, Fault> {
@@ -387,20 +371,26 @@ impl Backend for Sqlite {
             .map(|table| table.name)
             .collect();
         self.0.tables.get_or_init(|| tables);
-        let applied = self.read(applied_migrations).await?;
-        if missing(migrations, &applied)?.is_empty() {
+        let applied = self.read(migrate::applied).await?;
+        if migrate::missing(migrations, &applied)?.is_empty() {
             return Ok(());
         }
         self.write(move |connection| {
             // Another process may have migrated since: what is still missing is decided here.
-            let applied = applied_migrations(connection).map_err(|error| fault(&error))?;
-            for migration in missing(migrations, &applied)? {
-                run_migration(connection, migration).map_err(|error| fault(&error))?;
+            let applied = migrate::applied(connection).map_err(|error| fault(&error))?;
+            for migration in migrate::missing(migrations, &applied)? {
+                migrate::run(connection, migration).map_err(|error| fault(&error))?;
             }
             Ok(())
         })
         .await
         .map_err(CommitError::into_fault)
+    }
+
+    async fn checkpoint(&self) -> Result<(), Fault> {
+        let (reply, answer) = oneshot::channel();
+        self.0.jobs.send(Message::Checkpoint(reply)).await.map_err(|_| stopped())?;
+        answer.await.map_err(|_| stopped())?
     }
 
     async fn ping(&self) -> Result<(), Fault> {
@@ -413,12 +403,7 @@ impl Backend for Sqlite {
 
 fn apply(connection: &Connection, op: Op) -> Result<(), CommitError> {
     let table = op.table;
-    let conflict = |kind| {
-        CommitError::Conflict(Conflict {
-            table: table.name,
-            kind,
-        })
-    };
+    let conflict = |kind| CommitError::Conflict(Conflict { table: table.name, kind });
     let run = |text: &str, parameters: Vec<types::Value>| {
         let run = connection
             .prepare_cached(text)
@@ -444,11 +429,7 @@ fn apply(connection: &Connection, op: Op) -> Result<(), CommitError> {
             run(&sql::remove(table), parameters)?
         }
     };
-    if changed == 1 {
-        Ok(())
-    } else {
-        Err(conflict(ConflictKind::Changed))
-    }
+    if changed == 1 { Ok(()) } else { Err(conflict(ConflictKind::Changed)) }
 }
 
 fn parameters(scope: Scope, row: Row) -> Vec<types::Value> {
@@ -456,8 +437,7 @@ fn parameters(scope: Scope, row: Row) -> Vec<types::Value> {
         scope.to_string().into(),
         row.key.into(),
         number(row.version),
-        row.expires_at
-            .map_or(types::Value::Null, |end| millis(end).into()),
+        row.expires_at.map_or(types::Value::Null, |end| millis(end).into()),
     ];
     parameters.extend(row.indexes.into_iter().map(sql_value));
     parameters.push(row.data.into());
@@ -484,12 +464,7 @@ fn read_row(row: &rusqlite::Row<'_>, table: &Table) -> rusqlite::Result<Row> {
         key: row.get(1)?,
         version: u64::try_from(row.get::<_, i64>(2)?).unwrap_or_default(),
         expires_at: row.get::<_, Option<i64>>(3)?.map(time),
-        indexes: table
-            .indexes
-            .iter()
-            .enumerate()
-            .map(index)
-            .collect::<rusqlite::Result<_>>()?,
+        indexes: table.indexes.iter().enumerate().map(index).collect::<rusqlite::Result<_>>()?,
         data: row.get(table.indexes.len() + 4)?,
     })
 }
@@ -504,78 +479,6 @@ fn time(millis: i64) -> UnixTime {
 
 fn number(version: u64) -> types::Value {
     types::Value::Integer(i64::try_from(version).unwrap_or(i64::MAX))
-}
-
-/// Version and checksum of each applied migration; none for a new database.
-fn applied_migrations(connection: &Connection) -> rusqlite::Result<Vec<(u32, String)>> {
-    let known: bool = connection.query_row(
-        "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'usso_migration'",
-        (),
-        |row| row.get(0),
-    )?;
-    if !known {
-        return Ok(Vec::new());
-    }
-    let mut statement =
-        connection.prepare("SELECT version, checksum FROM usso_migration ORDER BY version")?;
-    statement
-        .query_map((), |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect()
-}
-
-/// Refuses databases of a newer version or with altered migrations; gives those still to run.
-fn missing(
-    migrations: &'static [Migration],
-    applied: &[(u32, String)],
-) -> Result<&'static [Migration], Fault> {
-    for (position, (version, checksum)) in applied.iter().enumerate() {
-        let known = migrations
-            .get(position)
-            .filter(|migration| migration.version == *version);
-        let Some(migration) = known else {
-            let detail = format!(
-                "the database has migration {version}, which this version of usso does not know; \
-                 run the version that wrote it, or a newer one"
-            );
-            return Err(Fault::new(FaultKind::Schema, detail));
-        };
-        if *checksum != migration_checksum(migration) {
-            let detail = format!(
-                "migration {version} in the database is not the one of this version of usso"
-            );
-            return Err(Fault::new(FaultKind::Schema, detail));
-        }
-    }
-    Ok(migrations.get(applied.len()..).unwrap_or_default())
-}
-
-fn migration_checksum(migration: &Migration) -> String {
-    Digest::of(
-        sql::migration(&sql::SQLITE, migration)
-            .join(";\n")
-            .as_bytes(),
-    )
-    .to_string()
-}
-
-fn run_migration(connection: &Connection, migration: &Migration) -> rusqlite::Result<()> {
-    connection.execute_batch(
-        "CREATE TABLE IF NOT EXISTS usso_migration \
-         (version INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL) STRICT",
-    )?;
-    for statement in sql::migration(&sql::SQLITE, migration) {
-        connection.execute_batch(&statement)?;
-    }
-    let row = (
-        migration.version,
-        migration.name,
-        migration_checksum(migration),
-    );
-    connection.execute(
-        "INSERT INTO usso_migration (version, name, checksum) VALUES (?1, ?2, ?3)",
-        row,
-    )?;
-    Ok(())
 }
 
 fn stopped() -> Fault {
