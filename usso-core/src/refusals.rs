@@ -36,7 +36,9 @@ fn of_sessions() -> Vec<(&'static str, u16)> {
     use session::Refused as Session;
     // The verifier pins its own codes.
     let token = VerifyError::Expired;
-    rows(every!(Session: Ended, Forbidden, NotValid, Raced, Reused, Token(token), Unknown))
+    rows(
+        every!(Session: Ended, Forbidden, NotValid, Raced, Reused, TenantSuspended, Token(token), Unknown),
+    )
 }
 
 fn of_keys() -> Vec<(&'static str, u16)> {
@@ -56,6 +58,7 @@ fn of_passwords() -> Vec<(&'static str, u16)> {
         NotValid,
         Personal,
         RegistrationClosed,
+        TenantSuspended,
         TooLong,
         TooShort,
         User(user::Refused::Invalid),
@@ -150,6 +153,7 @@ const CODES: &[(&str, u16)] = &[
     ("tenant.invalid", 422),
     ("tenant.invalid_setting", 422),
     ("tenant.slug_taken", 409),
+    ("tenant.suspended", 403),
     ("tenant.unknown", 404),
     ("token.expired", 401),
     ("user.changed", 409),

@@ -47,17 +47,9 @@ async fn roles_reach_as_far_as_they_say() {
     let other = world.deps_of(other.id).await;
     for (roles, in_default, in_other) in [
         (&[][..], [NO, NO, NO], [NO, "token.unknown_issuer", NO]),
-        (
-            &["Admin", "admins"],
-            [NO, NO, NO],
-            [NO, "token.unknown_issuer", NO],
-        ),
+        (&["Admin", "admins"], [NO, NO, NO], [NO, "token.unknown_issuer", NO]),
         (&[ADMIN], ["ok", NO, NO], ["ok", "token.unknown_issuer", NO]),
-        (
-            &[SUPERADMIN],
-            ["ok", "ok", "ok"],
-            [NO, "token.unknown_issuer", NO],
-        ),
+        (&[SUPERADMIN], ["ok", "ok", "ok"], [NO, "token.unknown_issuer", NO]),
     ] {
         let name = format!("user-{}", roles.join("-"));
         let (_, tokens) = caller_in(&default, &name, roles).await;
@@ -72,13 +64,8 @@ async fn a_role_that_was_taken_away_is_gone_at_once() {
     let world = World::new().await;
     let (caller, tokens) = world.caller_with("root", &[SUPERADMIN]).await;
     let deps = world.deps().await;
-    let update = Update {
-        roles: Some(Vec::new()),
-        ..Update::default()
-    };
-    user::update(&deps, caller.user.id, update, actor())
-        .await
-        .unwrap();
+    let update = Update { roles: Some(Vec::new()), ..Update::default() };
+    user::update(&deps, caller.user.id, update, actor()).await.unwrap();
     let required = access::require_superadmin(&deps, &tokens.access_token).await;
     assert_eq!(code(&required), "access.forbidden");
 }
@@ -136,10 +123,7 @@ async fn a_superadmin_administers_users_of_every_tenant() {
     let other = world.tenant("other", Settings::default()).await;
     let deps = world.deps_of(other.id).await;
     let (user, _) = register(&deps, "alice", PASSWORD).await.unwrap();
-    assert_eq!(
-        code(&user_admin::end_sessions(&deps, &root, user.id).await),
-        "ok"
-    );
+    assert_eq!(code(&user_admin::end_sessions(&deps, &root, user.id).await), "ok");
     let here = world.deps().await;
     let deleted = user_admin::delete(&here, &root, second.user.id).await;
     assert_eq!(code(&deleted), "ok");
@@ -154,16 +138,8 @@ async fn nobody_takes_its_own_access_away() {
     let world = World::new().await;
     let (root, tokens) = world.caller_with("root", &[SUPERADMIN, "editor"]).await;
     let deps = world.deps().await;
-    let suspended = Update {
-        status: Some(UserStatus::Suspended),
-        ..Update::default()
-    };
-    for update in [
-        suspended,
-        roles(&[]),
-        roles(&["editor"]),
-        roles(&[SUPERADMIN]),
-    ] {
+    let suspended = Update { status: Some(UserStatus::Suspended), ..Update::default() };
+    for update in [suspended, roles(&[]), roles(&["editor"]), roles(&[SUPERADMIN])] {
         assert_eq!(own_account(&deps, &root, update).await, "user.own_account");
     }
     let deleted = user_admin::delete(&deps, &root, root.user.id).await;
@@ -179,10 +155,7 @@ async fn a_user_is_deleted_by_a_deletion_only() {
     let (user, tokens) = world.register("alice").await;
     let deps = world.deps().await;
     for status in [UserStatus::Deleted, UserStatus::Pending] {
-        let update = Update {
-            status: Some(status),
-            ..Update::default()
-        };
+        let update = Update { status: Some(status), ..Update::default() };
         let updated = user::update(&deps, user.id, update, actor()).await;
         assert_eq!(code(&updated), "user.invalid", "{status:?}");
     }
@@ -230,9 +203,7 @@ async fn users_are_listed_in_pages_without_the_deleted() {
         world.advance(MOMENT);
         expected.push(world.register(name).await.0.id);
     }
-    user::delete(&deps, expected.remove(1), actor())
-        .await
-        .unwrap();
+    user::delete(&deps, expected.remove(1), actor()).await.unwrap();
     let (mut seen, mut cursor) = (Vec::new(), None);
     loop {
         let page = user::list(&deps, cursor, 1).await.unwrap();
@@ -254,9 +225,7 @@ async fn a_user_with_many_names_is_found_by_each() {
         identifiers: names.map(|name| Identifier::parse(name).unwrap()).to_vec(),
         ..NewUser::default()
     };
-    password::create(&deps, new, Some(secret(PASSWORD)), actor())
-        .await
-        .unwrap();
+    password::create(&deps, new, Some(secret(PASSWORD)), actor()).await.unwrap();
     for name in names {
         assert_eq!(code(&world.sign_in(name).await), "ok", "{name}");
     }

@@ -38,7 +38,7 @@ async fn everything(world: &World) {
     let second = world.refresh(&first).await.unwrap();
     let caller = world.caller(&second).await.unwrap();
     password::change(&deps, &caller, secret(PASSWORD), secret(OTHER)).await.unwrap();
-    let reset = password::ensure(&deps, "alice", Some(secret(PASSWORD)), &[]);
+    let reset = password::ensure(&deps, "alice", password::Wanted::Always(secret(PASSWORD)), &[]);
     reset.await.unwrap();
     while code(&sign_in(&deps, "alice", OTHER).await) != "password.limited" {}
     let elsewhere = world.deps_from("192.0.2.2").await;
@@ -182,11 +182,7 @@ fn all() -> audit::Query {
 }
 
 async fn count_by(deps: &Deps, actor: Option<UserId>, kind: Option<EventType>) -> usize {
-    let query = audit::Query {
-        actor: actor.map(|id| id.to_string()),
-        kind,
-        ..all()
-    };
+    let query = audit::Query { actor: actor.map(|id| id.to_string()), kind, ..all() };
     ask(deps, query).await.len()
 }
 

@@ -108,9 +108,7 @@ async fn a_database_that_was_full_works_once_it_may_grow() {
 #[tokio::test]
 async fn a_read_only_database_is_read_and_not_written() {
     let directory = tempfile::tempdir().unwrap();
-    let writing = open(directory.path(), &SqliteOptions::default())
-        .await
-        .unwrap();
+    let writing = open(directory.path(), &SqliteOptions::default()).await.unwrap();
     let (_, tokens) = writing.register("alice").await;
     let options = SqliteOptions::default().read_only();
     let world = open(directory.path(), &options).await.unwrap();
@@ -123,11 +121,7 @@ async fn a_read_only_database_is_read_and_not_written() {
 #[tokio::test]
 async fn a_database_of_a_newer_version_does_not_start() {
     let directory = tempfile::tempdir().unwrap();
-    drop(
-        open(directory.path(), &SqliteOptions::default())
-            .await
-            .unwrap(),
-    );
+    drop(open(directory.path(), &SqliteOptions::default()).await.unwrap());
     tamper(
         directory.path(),
         "INSERT INTO usso_migration (version, name, checksum) VALUES (999, 'later', '')",
@@ -140,11 +134,7 @@ async fn a_database_of_a_newer_version_does_not_start() {
 #[tokio::test]
 async fn a_database_with_an_altered_migration_does_not_start() {
     let directory = tempfile::tempdir().unwrap();
-    drop(
-        open(directory.path(), &SqliteOptions::default())
-            .await
-            .unwrap(),
-    );
+    drop(open(directory.path(), &SqliteOptions::default()).await.unwrap());
     tamper(directory.path(), "UPDATE usso_migration SET checksum = 'x'");
     let (kind, text) = start_fault(directory.path()).await;
     assert_eq!(kind, FaultKind::Schema);
@@ -166,9 +156,7 @@ async fn a_file_that_is_no_database_does_not_start() {
 #[tokio::test]
 async fn a_damaged_record_is_a_fault_and_not_an_absence() {
     let directory = tempfile::tempdir().unwrap();
-    let world = open(directory.path(), &SqliteOptions::default())
-        .await
-        .unwrap();
+    let world = open(directory.path(), &SqliteOptions::default()).await.unwrap();
     let (_, tokens) = world.register("alice").await;
     tamper(directory.path(), "UPDATE usso_user SET data = '{}'");
     assert_eq!(code(&world.sign_in("alice").await), "store.corrupt");
@@ -179,12 +167,8 @@ async fn a_damaged_record_is_a_fault_and_not_an_absence() {
 async fn two_engines_on_one_file_both_work() {
     let directory = tempfile::tempdir().unwrap();
     let [one, two] = [
-        open(directory.path(), &SqliteOptions::default())
-            .await
-            .unwrap(),
-        open(directory.path(), &SqliteOptions::default())
-            .await
-            .unwrap(),
+        open(directory.path(), &SqliteOptions::default()).await.unwrap(),
+        open(directory.path(), &SqliteOptions::default()).await.unwrap(),
     ];
     let (_, tokens) = one.register("alice").await;
     assert_eq!(two.probe(&tokens).await, ALIVE);
@@ -193,11 +177,7 @@ async fn two_engines_on_one_file_both_work() {
         let deps = both[number % 2].clone();
         async move { register(&deps, &format!("user{}", number / 2), PASSWORD).await }
     });
-    let won = results
-        .await
-        .iter()
-        .filter(|result| code(result) == "ok")
-        .count();
+    let won = results.await.iter().filter(|result| code(result) == "ok").count();
     assert_eq!(won, RACERS / 2);
     assert_whole(&two.store, &both[0].scope()).await;
 }
@@ -205,9 +185,7 @@ async fn two_engines_on_one_file_both_work() {
 #[tokio::test]
 async fn what_was_acknowledged_is_there_after_a_restart() {
     let directory = tempfile::tempdir().unwrap();
-    let world = open(directory.path(), &SqliteOptions::default())
-        .await
-        .unwrap();
+    let world = open(directory.path(), &SqliteOptions::default()).await.unwrap();
     let (_, first) = world.register("alice").await;
     let second = world.refresh(&first).await.unwrap();
     // No farewell: the files are copied as a crash would leave them.
@@ -216,9 +194,7 @@ async fn what_was_acknowledged_is_there_after_a_restart() {
         let file = file.unwrap();
         std::fs::copy(file.path(), crashed.path().join(file.file_name())).unwrap();
     }
-    let restarted = open(crashed.path(), &SqliteOptions::default())
-        .await
-        .unwrap();
+    let restarted = open(crashed.path(), &SqliteOptions::default()).await.unwrap();
     assert_eq!(restarted.probe(&second).await, ALIVE);
     assert_eq!(code(&restarted.sign_in("alice").await), "ok");
 }

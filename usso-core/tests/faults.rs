@@ -345,8 +345,9 @@ async fn a_deletion_happens_as_a_whole_or_not_at_all() {
 
 #[tokio::test]
 async fn ensuring_a_password_happens_as_a_whole_or_not_at_all() {
-    let ensure =
-        async |deps: &Deps| password::ensure(deps, "alice", Some(secret(OTHER)), &[]).await;
+    let ensure = async |deps: &Deps| {
+        password::ensure(deps, "alice", password::Wanted::Always(secret(OTHER)), &[]).await
+    };
     at_every_call(
         alice,
         async |deps, _| code(&ensure(deps).await),

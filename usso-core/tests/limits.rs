@@ -40,10 +40,7 @@ async fn limits_tell_nothing_of_whether_an_account_exists() {
     let world = World::new().await;
     world.register("alice").await;
     let deps = world.deps().await;
-    let (known, unknown) = (
-        guess(&deps, "alice", 12).await,
-        guess(&deps, "bob", 12).await,
-    );
+    let (known, unknown) = (guess(&deps, "alice", 12).await, guess(&deps, "bob", 12).await);
     assert_eq!(known, unknown);
 }
 
@@ -134,9 +131,19 @@ async fn an_account_may_fail_a_hundred_times_from_all_sources() {
     assert_eq!(count(&codes, "password.not_valid"), 100);
     assert_eq!(codes[100], "password.limited");
     world.advance(almost(MINUTE * 60));
-    assert_eq!(code(&world.sign_in("alice").await), "password.limited");
+    let elsewhere = world.deps_from("203.0.113.9").await;
+    assert_eq!(code(&sign_in(&elsewhere, "alice", PASSWORD).await), "password.limited");
     world.advance(MOMENT);
-    assert_eq!(code(&world.sign_in("alice").await), "ok");
+    assert_eq!(code(&sign_in(&elsewhere, "alice", PASSWORD).await), "ok");
+}
+
+#[tokio::test]
+async fn a_source_that_is_held_up_does_not_use_the_account_up() {
+    let world = World::new().await;
+    world.register("alice").await;
+    guess(&world.deps_from("198.51.100.1").await, "alice", 200).await;
+    let elsewhere = world.deps_from("203.0.113.9").await;
+    assert_eq!(code(&sign_in(&elsewhere, "alice", PASSWORD).await), "ok");
 }
 
 #[tokio::test]
@@ -149,9 +156,7 @@ async fn the_names_of_an_account_share_its_limit() {
     };
     let deps = world.deps().await;
     let password = Some(secret(PASSWORD));
-    password::create(&deps, new, password, actor())
-        .await
-        .unwrap();
+    password::create(&deps, new, password, actor()).await.unwrap();
     for name in names {
         for source in 0..50 {
             let deps = world.deps_from(&format!("198.51.100.{source}")).await;
@@ -176,9 +181,9 @@ async fn the_owner_gets_in_from_a_familiar_source_while_others_use_the_account_l
 #[tokio::test]
 async fn a_familiar_source_is_familiar_for_that_account_only() {
     let world = World::new().await;
-    world.register("alice").await;
+    let elsewhere = world.deps_from("203.0.113.9").await;
+    assert_eq!(code(&register(&elsewhere, "alice", PASSWORD).await), "ok");
     world.register("mallory").await;
-    world.sign_in("mallory").await.unwrap();
     use_up(&world, "alice").await;
     assert_eq!(code(&world.sign_in("alice").await), "password.limited");
 }
@@ -194,15 +199,25 @@ async fn a_familiar_source_has_its_own_limit() {
 
 #[tokio::test]
 async fn a_source_becomes_unfamiliar_at_the_end_of_its_time() {
+    for (short_of, seen) in [(MOMENT, "ok"), (Duration::ZERO, "password.limited")] {
+        let world = World::new().await;
+        world.register("alice").await;
+        world.advance(world.usso.config().limits.familiar_for - short_of);
+        use_up(&world, "alice").await;
+        assert_eq!(code(&world.sign_in("alice").await), seen);
+    }
+}
+
+#[tokio::test]
+async fn a_source_that_is_used_stays_familiar() {
     let world = World::new().await;
     world.register("alice").await;
-    world.sign_in("alice").await.unwrap();
-    let familiar_for = world.usso.config().limits.familiar_for;
-    world.advance(almost(familiar_for));
+    for _ in 0..3 {
+        world.advance(world.usso.config().limits.familiar_for * 2 / 3);
+        world.sign_in("alice").await.unwrap();
+    }
     use_up(&world, "alice").await;
     assert_eq!(code(&world.sign_in("alice").await), "ok");
-    world.advance(MOMENT);
-    assert_eq!(code(&world.sign_in("alice").await), "password.limited");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

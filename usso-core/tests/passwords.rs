@@ -16,7 +16,7 @@ use usso_core::{
         identifier::IdentifierRecord,
         user::{self, NewUser, Update, User, UserStatus},
     },
-    flow::password::{self, Ensured},
+    flow::password::{self, Ensured, Wanted},
     kernel::{hashing, proof::Method, text::Identifier},
     session::Tokens,
     store::Find,
@@ -297,20 +297,27 @@ async fn a_name_that_is_not_valid_is_refused_with_the_users_code() {
     assert_eq!(code(&register(&deps, "alice", PASSWORD).await), "ok");
 }
 
-async fn ensure(world: &World, password: Option<&str>) -> Ensured {
+async fn ensure(world: &World, wanted: Wanted) -> Ensured {
     let deps = world.deps().await;
-    password::ensure(&deps, "root", password.map(secret), &["superadmin"]).await.unwrap()
+    password::ensure(&deps, "root", wanted, &["superadmin"]).await.unwrap()
+}
+
+fn always(password: &str) -> Wanted {
+    Wanted::Always(secret(password))
+}
+
+fn if_new(password: &str) -> Wanted {
+    Wanted::IfNew(secret(password))
 }
 
 #[tokio::test]
 async fn ensuring_an_account_creates_it_once() {
     let world = World::new().await;
-    assert_eq!(ensure(&world, None).await, Ensured::NeedsPassword);
-    assert_eq!(ensure(&world, Some(PASSWORD)).await, Ensured::Created);
+    assert_eq!(ensure(&world, if_new(PASSWORD)).await, Ensured::Created);
     let tokens = world.sign_in("root").await.unwrap();
     let before = events(&world.deps().await).await.len();
-    assert_eq!(ensure(&world, Some(PASSWORD)).await, Ensured::Unchanged);
-    assert_eq!(ensure(&world, None).await, Ensured::Unchanged);
+    assert_eq!(ensure(&world, always(PASSWORD)).await, Ensured::Unchanged);
+    assert_eq!(ensure(&world, if_new(OTHER)).await, Ensured::Unchanged);
     assert_eq!(events(&world.deps().await).await.len(), before);
     let caller = world.caller(&tokens).await.unwrap();
     assert_eq!(caller.user.roles, ["superadmin"]);
@@ -319,12 +326,36 @@ async fn ensuring_an_account_creates_it_once() {
 #[tokio::test]
 async fn ensuring_another_password_replaces_it_and_ends_all_sessions() {
     let world = World::new().await;
-    ensure(&world, Some(PASSWORD)).await;
+    ensure(&world, always(PASSWORD)).await;
     let tokens = world.sign_in("root").await.unwrap();
-    assert_eq!(ensure(&world, Some(OTHER)).await, Ensured::PasswordReset);
+    assert_eq!(ensure(&world, always(OTHER)).await, Ensured::Updated);
     assert_eq!(world.probe(&tokens).await, DEAD);
     assert_eq!(code(&world.sign_in("root").await), "password.not_valid");
     let deps = world.deps().await;
+    assert_eq!(code(&sign_in(&deps, "root", OTHER).await), "ok");
+}
+
+#[tokio::test]
+async fn an_account_that_somebody_else_registered_becomes_mighty_only_with_a_known_password() {
+    let world = World::new().await;
+    let stranger = world.register("root").await;
+    assert_eq!(ensure(&world, if_new(OTHER)).await, Ensured::Unchanged);
+    assert_eq!(world.caller(&stranger.1).await.unwrap().user.roles, [""; 0]);
+    assert_eq!(ensure(&world, always(OTHER)).await, Ensured::Updated);
+    assert_eq!(world.probe(&stranger.1).await, DEAD);
+    let deps = world.deps().await;
+    let tokens = sign_in(&deps, "root", OTHER).await.unwrap();
+    assert_eq!(world.caller(&tokens).await.unwrap().user.roles, ["superadmin"]);
+}
+
+#[tokio::test]
+async fn an_account_without_a_password_gets_the_operators() {
+    let world = World::new().await;
+    let deps = world.deps().await;
+    let identifiers = vec![Identifier::parse("root").unwrap()];
+    let new = NewUser { identifiers, ..NewUser::default() };
+    password::create(&deps, new, None, actor()).await.unwrap();
+    assert_eq!(ensure(&world, always(OTHER)).await, Ensured::Updated);
     assert_eq!(code(&sign_in(&deps, "root", OTHER).await), "ok");
 }
 
@@ -334,7 +365,7 @@ async fn engines_that_ensure_one_account_at_one_moment_make_one() {
         let deps = world.deps().await;
         let results = all_at_once(RACERS, |_| {
             let deps = deps.clone();
-            async move { password::ensure(&deps, "root", Some(secret(PASSWORD)), &[]).await }
+            async move { password::ensure(&deps, "root", always(PASSWORD), &[]).await }
         })
         .await;
         let created = |result: &Result<Ensured, _>| matches!(result, Ok(Ensured::Created));
@@ -359,8 +390,5 @@ async fn one_password_of_two_users_has_two_hashes() {
     let world = World::new().await;
     let (user, _) = world.register("alice").await;
     let (another, _) = world.register("bob").await;
-    assert_ne!(
-        stored_hash(&world, &user).await,
-        stored_hash(&world, &another).await
-    );
+    assert_ne!(stored_hash(&world, &user).await, stored_hash(&world, &another).await);
 }

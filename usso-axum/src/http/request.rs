@@ -7,13 +7,14 @@ use std::{
 
 use axum::{
     extract::{ConnectInfo, FromRequestParts, OriginalUri},
-    http::{Extensions, HeaderMap, HeaderName, StatusCode, header, request::Parts},
+    http::{Extensions, HeaderMap, HeaderName, header, request::Parts},
 };
 use ipnet::IpNet;
 use usso_core::{
     Deps, TenantHint,
-    directory::tenant::{Refused as TenantRefused, Tenant, TenantStatus},
+    directory::tenant::{Refused as TenantRefused, Tenant},
     kernel::event::Origin,
+    session::Refused,
 };
 
 use super::error::Failure;
@@ -37,9 +38,8 @@ impl FromRequestParts<App> for Context {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
         let Published(deps) = Published::from_request_parts(parts, app).await?;
-        if deps.tenant.status != TenantStatus::Active {
-            let message = "The tenant is suspended.";
-            return Err(Failure::new(StatusCode::FORBIDDEN, "tenant.suspended", message));
+        if !deps.tenant.is_active() {
+            return Err(Failure::refused(&Refused::TenantSuspended));
         }
         Ok(Self(deps))
     }

@@ -60,6 +60,14 @@ pub struct Tenant {
     pub updated_at: UnixTime,
 }
 
+impl Tenant {
+    /// Whether people may sign in and keep sessions.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.status == TenantStatus::Active
+    }
+}
+
 impl Record for Tenant {
     const TABLE: &'static Table = &Table {
         name: "tenant",

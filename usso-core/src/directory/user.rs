@@ -28,7 +28,9 @@ use crate::{
 const NAME_MAX: usize = 200;
 const GRANTS_MAX: usize = 100;
 const GRANT_LEN_MAX: usize = 200;
-const CLAIMS_BYTES_MAX: usize = 4096;
+/// What roles, scopes and custom claims take in a token, as JSON. With the largest audience and
+/// issuer the token still is within the 8 KiB that verifiers read.
+const TOKEN_BYTES_MAX: usize = 3072;
 
 /// What a user may do at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,7 +63,7 @@ pub struct User {
     /// Scopes granted to the user itself, up to 100.
     #[serde(default)]
     pub scopes: Vec<String>,
-    /// Claims that the app adds to tokens, up to 4 KiB of JSON.
+    /// Claims that the app adds to tokens. Roles, scopes and these take up to 3 KiB of JSON.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub custom_claims: Map<String, Json>,
     /// Counts the times that all sessions ended.
@@ -255,7 +257,18 @@ pub async fn update(
     update: Update,
     actor: UserId,
 ) -> Result<User, Stop<Refused>> {
-    let Versioned { mut record, version } = read(deps, user).await?;
+    update_as_read(deps, read(deps, user).await?, update, actor).await
+}
+
+/// As [`update`], for a user that was read before and must not have changed since.
+pub(crate) async fn update_as_read(
+    deps: &Deps,
+    user: Versioned<User>,
+    update: Update,
+    actor: UserId,
+) -> Result<User, Stop<Refused>> {
+    let Versioned { mut record, version } = user;
+    let user = record.id;
     if matches!(update.status, Some(UserStatus::Deleted | UserStatus::Pending)) {
         return Err(Stop::Refused(Refused::Invalid));
     }
@@ -288,10 +301,20 @@ pub async fn update(
 /// [`Refused::Unknown`], [`Refused::Changed`], [`Refused::OwnAccount`] for the caller's own account,
 /// [`Stop::Fault`] if the store failed.
 pub async fn delete(deps: &Deps, user: UserId, actor: UserId) -> Result<(), Stop<Refused>> {
+    delete_as_read(deps, read(deps, user).await?, actor).await
+}
+
+/// As [`delete`], for a user that was read before and must not have changed since.
+pub(crate) async fn delete_as_read(
+    deps: &Deps,
+    user: Versioned<User>,
+    actor: UserId,
+) -> Result<(), Stop<Refused>> {
+    let Versioned { mut record, version } = user;
+    let user = record.id;
     if user == actor {
         return Err(Stop::Refused(Refused::OwnAccount));
     }
-    let Versioned { mut record, version } = read(deps, user).await?;
     record.status = UserStatus::Deleted;
     record.epoch += 1;
     record.updated_at = deps.clock.now();
@@ -336,10 +359,14 @@ fn check(user: &User) -> Result<(), Refused> {
         };
         grants.len() <= GRANTS_MAX && grants.iter().all(one)
     };
-    let claims = serde_json::to_string(&user.custom_claims).map_or(usize::MAX, |text| text.len());
-    let fits =
-        user.name.chars().count() <= NAME_MAX && plain(&user.name) && claims <= CLAIMS_BYTES_MAX;
-    if fits && grants(&user.roles) && grants(&user.scopes) { Ok(()) } else { Err(Refused::Invalid) }
+    let in_token = serde_json::to_string(&(&user.roles, &user.scopes, &user.custom_claims));
+    let fits = in_token.is_ok_and(|text| text.len() <= TOKEN_BYTES_MAX);
+    let name = user.name.chars().count() <= NAME_MAX && plain(&user.name);
+    if name && fits && grants(&user.roles) && grants(&user.scopes) {
+        Ok(())
+    } else {
+        Err(Refused::Invalid)
+    }
 }
 
 fn changed_fields(before: &User, after: &User) -> String {

@@ -13,6 +13,7 @@ use crate::{
         refusal::{Refusal, Stop},
     },
     session::{self, token::Caller},
+    store::Versioned,
 };
 
 /// Why an operation was refused.
@@ -72,9 +73,11 @@ pub async fn update(
     id: UserId,
     update: Update,
 ) -> Result<User, Stop<Refused>> {
-    check_target(deps, caller, id).await?;
+    let target = target(deps, caller, id).await?;
     check_grant(caller, update.roles.as_deref().unwrap_or_default()).map_err(Stop::Refused)?;
-    user::update(deps, id, update, caller.user.id).await.map_err(|stop| stop.map(Refused::User))
+    user::update_as_read(deps, target, update, caller.user.id)
+        .await
+        .map_err(|stop| stop.map(Refused::User))
 }
 
 /// Deletes a user.
@@ -83,8 +86,8 @@ pub async fn update(
 ///
 /// [`Refused::Mightier`], as [`user::delete`] within [`Refused::User`], [`Stop::Fault`].
 pub async fn delete(deps: &Deps, caller: &Caller, id: UserId) -> Result<(), Stop<Refused>> {
-    check_target(deps, caller, id).await?;
-    user::delete(deps, id, caller.user.id).await.map_err(|stop| stop.map(Refused::User))
+    let target = target(deps, caller, id).await?;
+    user::delete_as_read(deps, target, caller.user.id).await.map_err(|stop| stop.map(Refused::User))
 }
 
 /// Ends all sessions of a user.
@@ -93,14 +96,22 @@ pub async fn delete(deps: &Deps, caller: &Caller, id: UserId) -> Result<(), Stop
 ///
 /// [`Refused::Mightier`], [`UserRefused::Unknown`] within [`Refused::User`], [`Stop::Fault`].
 pub async fn end_sessions(deps: &Deps, caller: &Caller, id: UserId) -> Result<(), Stop<Refused>> {
-    check_target(deps, caller, id).await?;
+    target(deps, caller, id).await?;
     let ended = session::end_all(deps, id, caller.user.id).await;
     ended.map_err(|stop| stop.map(|_| Refused::User(UserRefused::Unknown)))
 }
 
-async fn check_target(deps: &Deps, caller: &Caller, id: UserId) -> Result<(), Stop<Refused>> {
+/// Reads whom an operation is about. Its change names the version that was read here, so that a
+/// promotion in between is not overlooked.
+async fn target(
+    deps: &Deps,
+    caller: &Caller,
+    id: UserId,
+) -> Result<Versioned<User>, Stop<Refused>> {
     let target = user::read(deps, id).await.map_err(|stop| stop.map(Refused::User))?;
-    let mightier =
-        target.record.roles.iter().any(|role| role == SUPERADMIN) && !access::is_superadmin(caller);
-    if mightier { Err(Stop::Refused(Refused::Mightier)) } else { Ok(()) }
+    let mightier = target.record.roles.iter().any(|role| role == SUPERADMIN);
+    if mightier && !access::is_superadmin(caller) {
+        return Err(Stop::Refused(Refused::Mightier));
+    }
+    Ok(target)
 }

@@ -84,8 +84,9 @@ pub struct Attempt {
 impl Attempt {
     /// Counts one attempt against each limit, all in one step.
     ///
-    /// The inner error is the limit that was reached. Then the attempt must not be made; it stays
-    /// counted, so a source that keeps trying gains nothing.
+    /// The inner error says that a limit was reached. Then the attempt must not be made. It stays
+    /// counted against the limits that were reached and is given back to the others: who is held up
+    /// by one limit cannot use another one up.
     ///
     /// # Errors
     ///
@@ -101,16 +102,28 @@ impl Attempt {
             .map(|(key, limit)| Bump { key: key.clone(), by: 1, window: limit.window })
             .collect();
         let counts = store.bump(scope, &bumps, now).await?;
-        let exceeded = counts
-            .iter()
-            .zip(limits)
-            .filter(|(count, (_, limit))| count.value > i64::from(limit.attempts))
-            .map(|(count, (_, limit))| Exceeded {
-                retry_after: count.resets_at.since(now),
-                first: count.value == i64::from(limit.attempts) + 1,
-            })
-            .max_by_key(|exceeded| exceeded.retry_after);
-        Ok(exceeded.map_or(Ok(Self { bumps }), Err))
+        let mut exceeded: Option<Exceeded> = None;
+        let mut within = Vec::new();
+        for ((count, (_, limit)), bump) in counts.iter().zip(limits).zip(bumps) {
+            let attempts = i64::from(limit.attempts);
+            if count.value <= attempts {
+                within.push(bump);
+                continue;
+            }
+            let known = exceeded.unwrap_or(Exceeded { retry_after: Duration::ZERO, first: false });
+            exceeded = Some(Exceeded {
+                retry_after: known.retry_after.max(count.resets_at.since(now)),
+                first: known.first || count.value == attempts + 1,
+            });
+        }
+        let counted = Self { bumps: within };
+        match exceeded {
+            None => Ok(Ok(counted)),
+            Some(exceeded) => {
+                counted.give_back(store, scope, now).await?;
+                Ok(Err(exceeded))
+            }
+        }
     }
 
     /// Gives the attempt back, because it succeeded or was never made.
@@ -124,6 +137,9 @@ impl Attempt {
         scope: &Scope,
         now: UnixTime,
     ) -> Result<(), Fault> {
+        if self.bumps.is_empty() {
+            return Ok(());
+        }
         for bump in &mut self.bumps {
             bump.by = -1;
         }
@@ -155,6 +171,23 @@ mod tests {
         assert_eq!(refused, Exceeded { retry_after: Duration::from_secs(5), first: true });
         assert!(!attempt(&store, 109).await.unwrap_err().first);
         assert!(attempt(&store, 110).await.is_ok(), "attempts over the limit do not extend it");
+    }
+
+    #[tokio::test]
+    async fn who_is_held_up_by_one_limit_does_not_use_up_another() {
+        let store = Store::new(Memory::new());
+        let window = Duration::from_secs(10);
+        let narrow = |source: &str| (key("pair", &[source]), Limit::new(1, window));
+        let wide = || (key("account", &[]), Limit::new(3, window));
+        let attempt = async |source: &str| {
+            let limits = [narrow(source), wide()];
+            Attempt::count(&store, &SCOPE, &limits, UnixTime::from_seconds(1)).await.unwrap()
+        };
+        for _ in 0..10 {
+            drop(attempt("attacker").await);
+        }
+        assert!(attempt("a").await.is_ok() && attempt("b").await.is_ok());
+        assert!(attempt("c").await.unwrap_err().first, "three attempts were made");
     }
 
     #[tokio::test]

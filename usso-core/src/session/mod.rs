@@ -121,6 +121,8 @@ pub enum Refused {
     Raced,
     /// The refresh token was exchanged before and came back: its session was ended.
     Reused,
+    /// The tenant is suspended.
+    TenantSuspended,
     /// The access token is not valid.
     Token(VerifyError),
     /// There is no such session.
@@ -135,6 +137,7 @@ impl Refusal for Refused {
             Self::NotValid => "session.refresh_not_valid",
             Self::Raced => "session.refresh_raced",
             Self::Reused => "session.refresh_reused",
+            Self::TenantSuspended => "tenant.suspended",
             Self::Token(error) => error.code(),
             Self::Unknown => "session.unknown",
         }
@@ -143,7 +146,7 @@ impl Refusal for Refused {
     fn status(&self) -> u16 {
         match self {
             Self::Ended | Self::NotValid | Self::Reused | Self::Token(_) => 401,
-            Self::Forbidden => 403,
+            Self::Forbidden | Self::TenantSuspended => 403,
             Self::Raced => 409,
             Self::Unknown => 404,
         }
@@ -160,6 +163,7 @@ impl Refusal for Refused {
             Self::Reused => {
                 "The refresh token was used before. The session was ended; sign in again."
             }
+            Self::TenantSuspended => "The tenant is suspended.",
             Self::Token(_) => "The access token is not valid.",
             Self::Unknown => "There is no such session.",
         }

@@ -212,13 +212,17 @@ impl Rotation {
 ///
 /// [`Refused::NotValid`] if the token is unknown, its session over, its user suspended or a retry
 /// replaced it; [`Refused::Reused`] if it was exchanged before (its session is ended);
-/// [`Refused::Raced`] if another request exchanges it at this moment; [`Stop::Fault`] if the store,
+/// [`Refused::Raced`] if another request exchanges it at this moment;
+/// [`Refused::TenantSuspended`]; [`Stop::Fault`] if the store,
 /// custody or randomness failed.
 ///
 /// # Security
 ///
 /// The session's version decides between concurrent requests, in the same commit as the change.
 pub async fn refresh(deps: &Deps, token: &RefreshToken) -> Result<(User, Tokens), Stop<Refused>> {
+    if !deps.tenant.is_active() {
+        return Err(Stop::Refused(Refused::TenantSuspended));
+    }
     let keys = keys::load(deps).await?;
     let (of, presented) = token.open(deps, &keys).ok_or(Stop::Refused(Refused::NotValid))?;
     loop {

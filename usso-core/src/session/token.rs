@@ -104,9 +104,12 @@ pub struct Caller {
 ///
 /// # Errors
 ///
-/// [`Refused::Token`] if the token is not valid here, [`Refused::Ended`] if its session is over,
+/// [`Refused::TenantSuspended`], [`Refused::Token`] if the token is not valid here, [`Refused::Ended`] if its session is over,
 /// [`Stop::Fault`] if the store failed.
 pub async fn authenticate(deps: &Deps, token: &str) -> Result<Caller, Stop<Refused>> {
+    if !deps.tenant.is_active() {
+        return Err(Stop::Refused(Refused::TenantSuspended));
+    }
     let now = deps.clock.now();
     let mut keys = keys::load(deps).await?;
     let mut verified = keys.verifier().verify_at(token, now.seconds());

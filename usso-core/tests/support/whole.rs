@@ -30,19 +30,15 @@ pub(crate) async fn assert_whole(store: &Store, scope: &Scope) {
     assert_users_whole(store, scope, &events).await;
     assert_sessions_have_events(&rows(store, scope).await, &events);
     for ring in rows::<KeyRing>(store, scope).await {
-        assert_eq!(
-            ring.retired.len(),
-            count_of(&events, EventType::KeysRotated)
-        );
+        assert_eq!(ring.retired.len(), count_of(&events, EventType::KeysRotated));
     }
     assert_domains_whole(store).await;
 }
 
 async fn assert_users_whole(store: &Store, scope: &Scope, events: &[Event]) {
     let users = rows::<User>(store, scope).await;
-    let (gone, kept): (Vec<&User>, Vec<_>) = users
-        .iter()
-        .partition(|user| user.status == UserStatus::Deleted);
+    let (gone, kept): (Vec<&User>, Vec<_>) =
+        users.iter().partition(|user| user.status == UserStatus::Deleted);
     assert_eq!(users.len(), count_of(events, EventType::UserCreated));
     assert_eq!(gone.len(), count_of(events, EventType::UserDeleted));
     let kept: BTreeSet<_> = kept.iter().map(|user| user.id).collect();
@@ -72,9 +68,7 @@ async fn assert_domains_whole(store: &Store) {
         .flat_map(|tenant| tenant.domains.iter().map(|name| (name.clone(), tenant.id)))
         .collect();
     let domains = rows::<Domain>(store, &Scope::Platform).await;
-    let indexed: BTreeMap<_, _> = domains
-        .into_iter()
-        .map(|domain| (domain.name, domain.tenant))
-        .collect();
+    let indexed: BTreeMap<_, _> =
+        domains.into_iter().map(|domain| (domain.name, domain.tenant)).collect();
     assert_eq!(indexed, listed);
 }

@@ -1,5 +1,7 @@
 //! How often a password may be tried, from where.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::Refused;
@@ -102,18 +104,20 @@ impl Familiar {
         Digest::of(format!("{account}\0{}", deps.source()).as_bytes()).to_string()
     }
 
-    pub(super) async fn holds(deps: &Deps, key: &str) -> Result<bool, Fault> {
+    /// How long the source stays familiar; zero if it is not.
+    pub(super) async fn left(deps: &Deps, key: &str) -> Result<Duration, Fault> {
         let found = deps.store.get::<Self>(&deps.scope(), key).await?;
-        Ok(found.is_some_and(|found| deps.clock.now() < found.record.until))
+        Ok(found.map_or(Duration::ZERO, |found| found.record.until.since(deps.clock.now())))
     }
 }
 
-/// Remembers the source of a successful sign-in. A failure costs only the familiarity.
-pub(super) async fn remember(deps: &Deps, key: String, known: bool) {
-    if known {
+/// Remembers the source of a successful sign-in, anew in each half of its time. A failure costs only
+/// the familiarity.
+pub(super) async fn remember(deps: &Deps, key: String, left: Duration) {
+    if left > deps.config.limits.familiar_for / 2 {
         return;
     }
-    // What is there has expired: it may go, and if another request was first that is as well.
+    // What is there may go; if another request was first, that is as well.
     let result = async {
         deps.store.take::<Familiar>(&deps.scope(), &key).await?;
         let until = deps.clock.now().plus(deps.config.limits.familiar_for);

@@ -76,6 +76,8 @@ pub enum Refused {
     Personal,
     /// The tenant does not let people create accounts.
     RegistrationClosed,
+    /// The tenant is suspended.
+    TenantSuspended,
     /// The password has too many characters.
     TooLong,
     /// The password has too few characters.
@@ -98,6 +100,7 @@ impl Refusal for Refused {
             Self::NotValid => "password.not_valid",
             Self::Personal => "password.personal",
             Self::RegistrationClosed => "password.registration_closed",
+            Self::TenantSuspended => "tenant.suspended",
             Self::TooLong => "password.too_long",
             Self::TooShort => "password.too_short",
             Self::User(refused) => refused.code(),
@@ -109,7 +112,7 @@ impl Refusal for Refused {
         match self {
             Self::Busy | Self::Limited(_) => 429,
             Self::IdentifierTaken => 409,
-            Self::NotActive | Self::RegistrationClosed => 403,
+            Self::NotActive | Self::RegistrationClosed | Self::TenantSuspended => 403,
             Self::NotValid => 401,
             Self::User(refused) => refused.status(),
             Self::Common
@@ -140,6 +143,7 @@ impl Refusal for Refused {
                 "The password must not be built from the name or identifier of the account."
             }
             Self::RegistrationClosed => "Accounts are created by administrators only.",
+            Self::TenantSuspended => "The tenant is suspended.",
             Self::TooLong => "The password is too long.",
             Self::TooShort => "The password is too short.",
             Self::User(refused) => refused.message(),
@@ -167,7 +171,8 @@ impl From<Busy> for Refused {
 ///
 /// # Errors
 ///
-/// [`Refused::RegistrationClosed`], [`Refused::Identifier`], [`Refused::IdentifierTaken`], one of the
+/// [`Refused::RegistrationClosed`], [`Refused::TenantSuspended`], [`Refused::Identifier`],
+/// [`Refused::IdentifierTaken`], one of the
 /// password policy's ([`Refused::TooShort`], [`Refused::TooLong`], [`Refused::Common`],
 /// [`Refused::Personal`], [`Refused::Weak`]), [`Refused::User`], [`Refused::Busy`],
 /// [`Refused::Limited`], [`Stop::Fault`] if a port failed.
@@ -183,10 +188,14 @@ pub async fn register(
     password: Secret<String>,
     name: String,
 ) -> Result<(User, Tokens), Stop<Refused>> {
+    if !deps.tenant.is_active() {
+        return Err(Stop::Refused(Refused::TenantSuspended));
+    }
     if deps.tenant.settings.registration == Registration::Closed {
         return Err(Stop::Refused(Refused::RegistrationClosed));
     }
     let identifier = parse(identifier)?;
+    let familiar = Familiar::key_of(&identifier.key(), deps);
     let place = deps.hasher.place().map_err(refused)?;
     let limits = vec![(
         limit::key("register", &[&deps.source().to_string()]),
@@ -197,11 +206,13 @@ pub async fn register(
     let new = NewUser { identifiers: vec![identifier], name, ..NewUser::default() };
     let (user, batch) = prepare(deps, new, password, place, None).await?;
     let proof = prove(deps, &user);
-    match session::open(deps, &user, &proof, batch).await {
-        Ok(tokens) => Ok((user, tokens)),
-        Err(CommitError::Conflict(_)) => Err(Stop::Refused(Refused::IdentifierTaken)),
-        Err(CommitError::Fault(fault)) => Err(Stop::Fault(fault)),
-    }
+    let tokens = match session::open(deps, &user, &proof, batch).await {
+        Ok(tokens) => tokens,
+        Err(CommitError::Conflict(_)) => return Err(Stop::Refused(Refused::IdentifierTaken)),
+        Err(CommitError::Fault(fault)) => return Err(Stop::Fault(fault)),
+    };
+    remember(deps, familiar, Duration::ZERO).await;
+    Ok((user, tokens))
 }
 
 /// Creates an account on behalf of an administrator, with or without a password.
@@ -231,24 +242,27 @@ pub async fn create(
 /// # Errors
 ///
 /// [`Refused::NotValid`] for an unknown identifier as for a wrong password, [`Refused::NotActive`]
-/// to one who knows the password of a suspended account, [`Refused::Limited`], [`Refused::Busy`],
-/// [`Stop::Fault`] if a port failed.
+/// to one who knows the password of a suspended account, [`Refused::TenantSuspended`],
+/// [`Refused::Limited`], [`Refused::Busy`], [`Stop::Fault`] if a port failed.
 pub async fn sign_in(
     deps: &Deps,
     identifier: &str,
     password: Secret<String>,
 ) -> Result<(User, Tokens), Stop<Refused>> {
+    if !deps.tenant.is_active() {
+        return Err(Stop::Refused(Refused::TenantSuspended));
+    }
     let place = deps.hasher.place().map_err(refused)?;
     let identifier = Identifier::parse(identifier);
     // What is no identifier names nobody; it takes the same way to the same refusal.
     let account = identifier.as_ref().map_or_else(|_| "-".to_owned(), Identifier::key);
     let familiar = Familiar::key_of(&account, deps);
-    let is_familiar = Familiar::holds(deps, &familiar).await?;
+    let left = Familiar::left(deps, &familiar).await?;
     let owner = match &identifier {
         Ok(identifier) => identifier::owner(deps, identifier).await?,
         Err(_) => identifier::owner_of_nothing(deps).await?,
     };
-    let attempt = count(deps, &limits(deps, &account, owner, is_familiar), owner).await?;
+    let attempt = count(deps, &limits(deps, &account, owner, !left.is_zero()), owner).await?;
     let candidate = Candidate::read(deps, owner).await?;
     let verdict = candidate.verify(deps, place, password.expose().clone()).await?;
     let Some((user, stored)) = candidate.known.filter(|_| verdict.matches) else {
@@ -263,7 +277,7 @@ pub async fn sign_in(
     let opening = session::open(deps, &user.record, &proof, Batch::new());
     let (tokens, ()) = tokio::join!(opening, give_back(deps, attempt));
     let tokens = tokens.map_err(CommitError::into_fault)?;
-    remember(deps, familiar, is_familiar).await;
+    remember(deps, familiar, left).await;
     if verdict.outdated {
         rehash(deps, stored, password).await;
     }
