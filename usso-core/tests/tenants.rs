@@ -341,3 +341,43 @@ async fn tokens_name_the_issuer_and_audiences_of_their_tenant() {
     assert_eq!(caller.claims.iss, "https://id.acme.example");
     assert_eq!(caller.claims.aud, audience);
 }
+
+#[tokio::test]
+async fn a_suspended_tenant_serves_nobody_in_the_engine_either() {
+    let world = World::new().await;
+    let (_, tokens) = world.register("alice").await;
+    let mut deps = world.deps().await;
+    let mut tenant = (*deps.tenant).clone();
+    tenant.status = tenant::TenantStatus::Suspended;
+    deps.tenant = std::sync::Arc::new(tenant);
+    let suspended = "tenant.suspended";
+    assert_eq!(code(&register(&deps, "bob", PASSWORD).await), suspended);
+    assert_eq!(code(&sign_in(&deps, "alice", PASSWORD).await), suspended);
+    let refreshed = session::refresh::refresh(&deps, &tokens.refresh_token).await;
+    assert_eq!(code(&refreshed), suspended);
+    let caller = session::token::authenticate(&deps, &tokens.access_token).await;
+    assert_eq!(code(&caller), suspended);
+}
+
+#[tokio::test]
+async fn the_largest_token_is_one_that_verifiers_read() {
+    let world = World::new().await;
+    let issuer = format!("https://{}.example", "i".repeat(280));
+    let settings = json!({
+        "issuer": issuer, "audience": ["a".repeat(512), "b".repeat(512)], "signing_algorithm": "RS256",
+    });
+    world.set(settings).await;
+    let (user, _) = world.register("alice").await;
+    let deps = world.deps().await;
+    let roles = |length| Some(vec!["r".repeat(200); length]);
+    let update = |length| user::Update { roles: roles(length), ..user::Update::default() };
+    let actor = actor();
+    let too_much = user::update(&deps, user.id, update(16), actor).await;
+    assert_eq!(code(&too_much), "user.invalid");
+    user::update(&deps, user.id, update(15), actor).await.unwrap();
+    session::keys::rotate(&deps, actor).await.unwrap();
+    session::keys::rotate(&deps, actor).await.unwrap();
+    let tokens = world.sign_in("alice").await.unwrap();
+    assert!((7_000..8_192).contains(&tokens.access_token.len()), "{}", tokens.access_token.len());
+    assert_eq!(world.caller(&tokens).await.unwrap().user.id, user.id);
+}

@@ -7,7 +7,7 @@ use usso_verify::Algorithm;
 use super::tenant::Refused;
 
 const ORIGINS_MAX: usize = 50;
-const AUDIENCES_MAX: usize = 20;
+const AUDIENCE_BYTES_MAX: usize = 1024;
 
 /// Who may create an account.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,7 +31,8 @@ pub struct Settings {
     /// From where browsers may call, as exact origins such as `https://app.example.com`; default
     /// none, up to 50.
     pub allowed_origins: Vec<String>,
-    /// The `aud` of access tokens; default the tenant's issuer, up to 20.
+    /// The `aud` of access tokens; default the tenant's issuer, up to 1,024
+    /// bytes in all.
     pub audience: Vec<String>,
     /// The `iss` of tokens; default the installation's issuer, followed by `/t/` and the tenant id
     /// for other tenants than the default one.
@@ -86,9 +87,9 @@ impl Settings {
         {
             return bad("allowed_origins");
         }
-        let audience =
-            |text: &String| (1..=200).contains(&text.len()) && !text.contains(char::is_control);
-        if self.audience.len() > AUDIENCES_MAX || !self.audience.iter().all(audience) {
+        let audience = |text: &String| !text.is_empty() && !text.contains(char::is_control);
+        let bytes: usize = self.audience.iter().map(String::len).sum();
+        if bytes > AUDIENCE_BYTES_MAX || !self.audience.iter().all(audience) {
             return bad("audience");
         }
         if self.issuer.as_ref().is_some_and(|issuer| check_issuer(issuer).is_err()) {
@@ -138,8 +139,8 @@ pub fn check_issuer(issuer: &str) -> Result<(), &'static str> {
     let rest = issuer.strip_prefix("https://").or_else(|| issuer.strip_prefix("http://"));
     let rest = rest.ok_or("an issuer begins with https:// or http://")?;
     let host = rest.split('/').next().unwrap_or_default();
-    if host.is_empty() || issuer.len() > 500 {
-        return Err("an issuer has a host and at most 500 characters");
+    if host.is_empty() || issuer.len() > 300 {
+        return Err("an issuer has a host and at most 300 characters");
     }
     if issuer.ends_with('/') || issuer.contains(['?', '#', '@']) {
         return Err("an issuer has no final slash, query, fragment or user name");

@@ -509,5 +509,17 @@ mod tests {
         Store::new(sqlite)
     }
 
+    #[tokio::test]
+    async fn a_checkpoint_empties_the_log() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("test.db");
+        let store = Store::new(Sqlite::open(&path, &SqliteOptions::default()).unwrap());
+        store.migrate(super::super::conformance::MIGRATIONS).await.unwrap();
+        let log = || std::fs::metadata(path.with_extension("db-wal")).unwrap().len();
+        assert_ne!(log(), 0);
+        store.checkpoint().await.unwrap();
+        assert_eq!(log(), 0);
+    }
+
     crate::conformance_suite!(conformance, async || store());
 }
