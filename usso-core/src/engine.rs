@@ -21,6 +21,7 @@ use crate::{
         event::Origin,
         hashing::Hasher,
         id::TenantId,
+        limit::Reached,
         refusal::{Fault, Stop},
         text,
         time::{Clock, SystemClock},
@@ -96,6 +97,7 @@ pub(crate) struct Caches {
     slugs: Cache<String, Option<TenantId>>,
     hosts: Cache<String, Option<TenantId>>,
     pub(crate) keys: Cache<TenantId, Arc<LoadedKeys>>,
+    pub(crate) reached: Reached,
     events: AtomicU16,
 }
 
@@ -107,6 +109,7 @@ impl Caches {
             slugs: Cache::builder().max_capacity(TENANTS_CACHED).time_to_live(TENANT_FRESH).build(),
             hosts: Cache::builder().max_capacity(TENANTS_CACHED).time_to_live(TENANT_FRESH).build(),
             keys: Cache::builder().max_capacity(TENANTS_CACHED).time_to_live(KEYS_FRESH).build(),
+            reached: Reached::new(),
             events: AtomicU16::new(0),
         }
     }
@@ -260,6 +263,7 @@ impl Usso {
 
     async fn host(&self, host: &str) -> Result<Option<TenantId>, Fault> {
         let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+        let name = name.strip_suffix('.').unwrap_or(name);
         let Ok(name) = text::domain_name(name) else {
             return Ok(None);
         };

@@ -122,6 +122,7 @@ async fn a_client_whose_refresh_failed_repeats_it() {
         alice,
         async |deps, (_, first)| code(&refresh_in(deps, first).await),
         async |world, (_, first), _| {
+            world.advance(TWINS);
             let tokens = world.refresh(first).await.unwrap();
             assert_eq!(world.probe(&tokens).await, ALIVE);
             world.advance(Duration::from_secs(10));
@@ -140,6 +141,7 @@ async fn an_acknowledged_refresh_works_whatever_fails_next() {
         },
         async |deps, second| code(&refresh_in(deps, second).await),
         async |world, second, _| {
+            world.advance(TWINS);
             let third = world.refresh(second).await.unwrap();
             assert_eq!(world.probe(&third).await, ALIVE);
         },

@@ -288,11 +288,23 @@ async fn whoever_finds_no_place_costs_the_store_nothing() {
     world.memory.inject(None);
     let refused = sign_in(&deps, "alice", PASSWORD).await;
     assert_eq!(code(&refused), "password.busy");
+    assert_eq!(world.memory.calls(), 0);
     let Err(Stop::Refused(refused)) = register(&deps, "alice", PASSWORD).await else {
         panic!("there is no place");
     };
     assert_eq!(refused, Refused::Busy);
+}
+
+#[tokio::test]
+async fn a_source_over_its_limit_costs_the_store_nothing() {
+    let world = World::with(|config| config.limits.source = Limit::new(1, MINUTE)).await;
+    let deps = world.deps().await;
+    guess(&deps, "a", 2).await;
+    world.memory.inject(None);
+    assert_eq!(guess(&deps, "b", 3).await, ["password.limited"; 3]);
     assert_eq!(world.memory.calls(), 0);
+    world.advance(MINUTE);
+    assert_eq!(guess(&deps, "b", 1).await, ["password.not_valid"]);
 }
 
 #[tokio::test]

@@ -78,7 +78,7 @@ async fn a_retry_in_the_last_moment_of_the_grace_gets_a_successor() {
 async fn retried(world: &World) -> [Tokens; 3] {
     let (_, first) = world.register("alice").await;
     let missed = world.refresh(&first).await.unwrap();
-    world.advance(MOMENT);
+    world.advance(TWINS);
     let retried = world.refresh(&first).await.unwrap();
     [first, missed, retried]
 }
@@ -106,6 +106,32 @@ async fn retries_do_not_extend_the_grace() {
     let [first, _, _] = retried(&world).await;
     world.advance(almost(GRACE));
     assert_eq!(code(&world.refresh(&first).await), "session.refresh_reused");
+}
+
+#[tokio::test]
+async fn a_repetition_within_a_second_changes_nothing() {
+    let world = World::new().await;
+    let (_, first) = world.register("alice").await;
+    let second = world.refresh(&first).await.unwrap();
+    for _ in 0..20 {
+        assert_eq!(code(&world.refresh(&first).await), "session.refresh_raced");
+    }
+    world.advance(almost(TWINS));
+    assert_eq!(code(&world.refresh(&first).await), "session.refresh_raced");
+    assert_eq!(world.probe(&second).await, ALIVE);
+}
+
+#[tokio::test]
+async fn logging_out_with_a_token_that_was_used_long_ago_is_noted_as_reuse() {
+    let world = World::new().await;
+    let (_, first) = world.register("alice").await;
+    let second = world.refresh(&first).await.unwrap();
+    let third = world.refresh(&second).await.unwrap();
+    let deps = world.deps().await;
+    session::end_by_refresh_token(&deps, &copy(&first)).await.unwrap();
+    assert_eq!(world.probe(&third).await, DEAD);
+    let kinds: Vec<_> = events(&deps).await.into_iter().map(|event| event.kind).collect();
+    assert!(kinds.contains(&usso_core::kernel::event::EventType::SessionReuseDetected));
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use axum::{
 };
 use serde::Deserialize;
 use usso_core::{
+    Deps,
     flow::password,
     kernel::{
         secret::Secret,
@@ -21,8 +22,9 @@ use super::{
 };
 use crate::http::{
     caller::SignedIn,
+    cookie::Site,
     error::{ErrorBody, Failure},
-    input::Json,
+    input::{Json, With},
     request::Context,
 };
 
@@ -103,8 +105,10 @@ pub(crate) enum Method {
 pub(crate) async fn register(
     Context(deps): Context,
     OriginalUri(uri): OriginalUri,
+    site: Site,
     Json(body): Json<Register>,
 ) -> Result<Response, Failure> {
+    check(&site, &deps, body.transport)?;
     let identifier = of_kind(&body.identifier, body.r#type)?;
     let name = body.name.unwrap_or_default();
     let (user, tokens) = password::register(&deps, &identifier, body.secret, name).await?;
@@ -123,8 +127,10 @@ pub(crate) async fn register(
 pub(crate) async fn login(
     Context(deps): Context,
     OriginalUri(uri): OriginalUri,
+    site: Site,
     Json(body): Json<Login>,
 ) -> Result<Response, Failure> {
+    check(&site, &deps, body.transport)?;
     let identifier = of_kind(&body.identifier, body.r#type).unwrap_or(body.identifier);
     let (user, tokens) = password::sign_in(&deps, &identifier, body.secret).await?;
     let view = UserView::read(&deps, user).await?;
@@ -140,13 +146,19 @@ pub(crate) async fn login(
     (status = 429, body = ErrorBody, description = "`password.busy`, `password.limited`, with `Retry-After`"),
 ))]
 pub(crate) async fn change(
-    SignedIn { deps, caller }: SignedIn,
     OriginalUri(uri): OriginalUri,
-    Json(body): Json<Change>,
+    site: Site,
+    With(SignedIn { deps, caller }, body): With<SignedIn, Change>,
 ) -> Result<Response, Failure> {
+    check(&site, &deps, body.transport)?;
     let tokens = password::change(&deps, &caller, body.current_secret, body.new_secret).await?;
     let view = UserView::read(&deps, caller.user).await?;
     Ok(deliver(&deps, &uri, &tokens, Some(view), body.transport).into_response())
+}
+
+/// No other site signs a browser in here.
+fn check(site: &Site, deps: &Deps, transport: Transport) -> Result<(), Failure> {
+    if transport == Transport::Cookie { site.check(deps) } else { Ok(()) }
 }
 
 /// The canonical text of an identifier whose kind was named, or the text as it is.

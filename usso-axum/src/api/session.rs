@@ -3,7 +3,7 @@
 use axum::{
     Json as Answer,
     extract::OriginalUri,
-    http::{Extensions, HeaderMap, HeaderValue, StatusCode, Uri, header},
+    http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
     response::{AppendHeaders, IntoResponse},
 };
 use serde::Deserialize;
@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 use super::view::{Page, Paging, SessionView, TokenView, UserView};
 use crate::http::{
     caller::SignedIn,
-    cookie,
+    cookie::{self, Site},
     error::{ErrorBody, Failure},
     input::{Id, OptionalJson, Parameters, PathId},
     request::Context,
@@ -66,20 +66,11 @@ fn set_cookie(
 }
 
 /// The refresh token of a request: of its body, else of its cookie.
-fn presented(
-    deps: &Deps,
-    headers: &HeaderMap,
-    extensions: &Extensions,
-    body: Option<Refresh>,
-) -> Result<Option<(RefreshToken, Transport)>, Failure> {
-    if let Some(text) = body.and_then(|body| body.refresh_token) {
-        return Ok(Some((RefreshToken::new(text), Transport::Json)));
+fn presented(headers: &HeaderMap, body: Option<Refresh>) -> Option<(RefreshToken, Transport)> {
+    match body.and_then(|body| body.refresh_token) {
+        Some(text) => Some((RefreshToken::new(text), Transport::Json)),
+        None => cookie::read(headers).map(|token| (token, Transport::Cookie)),
     }
-    let Some(token) = cookie::read(headers) else {
-        return Ok(None);
-    };
-    cookie::check_site(deps, headers, extensions)?;
-    Ok(Some((token, Transport::Cookie)))
 }
 
 /// Exchanges a refresh token for new tokens. It works once.
@@ -87,20 +78,22 @@ fn presented(
     (status = 200, body = TokenView, description = "The next tokens, handed over as the refresh token was."),
     (status = 401, body = ErrorBody, description = "`session.refresh_missing`, `session.refresh_not_valid`, `session.refresh_reused`"),
     (status = 403, body = ErrorBody, description = "`request.cross_site`, `tenant.suspended`"),
-    (status = 409, body = ErrorBody, description = "`session.refresh_raced`, with `Retry-After`"),
+    (status = 409, body = ErrorBody, description = "`session.refresh_raced`: another request exchanged the token within the last second"),
 ))]
 pub(crate) async fn refresh(
     Context(deps): Context,
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
-    extensions: Extensions,
+    site: Site,
     OptionalJson(body): OptionalJson<Refresh>,
 ) -> Result<impl IntoResponse, Failure> {
-    let presented = presented(&deps, &headers, &extensions, body)?;
-    let Some((token, transport)) = presented else {
+    let Some((token, transport)) = presented(&headers, body) else {
         let message = "Send the refresh token in the body or its cookie.";
         return Err(Failure::new(StatusCode::UNAUTHORIZED, "session.refresh_missing", message));
     };
+    if transport == Transport::Cookie {
+        site.check(&deps)?;
+    }
     let (_, tokens) = refresh::refresh(&deps, &token).await?;
     Ok(deliver(&deps, &uri, &tokens, None, transport))
 }
@@ -114,10 +107,11 @@ pub(crate) async fn logout(
     Context(deps): Context,
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
-    extensions: Extensions,
+    site: Site,
     OptionalJson(body): OptionalJson<Refresh>,
 ) -> Result<impl IntoResponse, Failure> {
-    if let Some((token, _)) = presented(&deps, &headers, &extensions, body)? {
+    site.check(&deps)?;
+    if let Some((token, _)) = presented(&headers, body) {
         session::end_by_refresh_token(&deps, &token).await?;
     }
     Ok((StatusCode::NO_CONTENT, set_cookie(cookie::remove(&deps, &uri))))

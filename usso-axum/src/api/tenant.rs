@@ -13,7 +13,7 @@ use super::view::{Page, Paging, TenantView};
 use crate::http::{
     caller::Superadmin,
     error::{ErrorBody, Failure},
-    input::{Id, Json, Parameters, PathId},
+    input::{Id, Parameters, PathId, With},
 };
 
 /// A tenant to create.
@@ -71,8 +71,7 @@ pub(crate) async fn list(
     (status = 422, body = ErrorBody, description = "`tenant.invalid`, `tenant.invalid_setting`, `request.invalid`"),
 ))]
 pub(crate) async fn create(
-    Superadmin { deps, caller }: Superadmin,
-    Json(body): Json<Create>,
+    With(Superadmin { deps, caller }, body): With<Superadmin, Create>,
 ) -> Result<(StatusCode, Answer<TenantView>), Failure> {
     let Create { slug, name, domains, settings } = body;
     let new = NewTenant { name: name.unwrap_or_else(|| slug.clone()), slug, domains, settings };
@@ -102,9 +101,8 @@ pub(crate) async fn read(
     (status = 422, body = ErrorBody, description = "`tenant.invalid`, `tenant.invalid_setting`, `request.invalid`"),
 ))]
 pub(crate) async fn update(
-    Superadmin { deps, caller }: Superadmin,
     Id(id): Id<TenantId>,
-    Json(body): Json<Update>,
+    With(Superadmin { deps, caller }, body): With<Superadmin, Update>,
 ) -> Result<Answer<TenantView>, Failure> {
     let Update { name, domains, settings, status } = body;
     let settings = settings.unwrap_or_default();

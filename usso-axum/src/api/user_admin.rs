@@ -14,7 +14,7 @@ use super::view::{Page, Paging, UserView};
 use crate::http::{
     caller::Admin,
     error::{ErrorBody, Failure},
-    input::{Id, Json, Parameters, PathId},
+    input::{Id, Parameters, PathId, With},
 };
 
 /// A user to create.
@@ -98,8 +98,7 @@ pub(crate) async fn list(
     (status = 422, body = ErrorBody, description = "`identifier.invalid`, `user.invalid`, or a code of the password policy"),
 ))]
 pub(crate) async fn create(
-    Admin { deps, caller }: Admin,
-    Json(body): Json<Create>,
+    With(Admin { deps, caller }, body): With<Admin, Create>,
 ) -> Result<(StatusCode, Answer<UserView>), Failure> {
     let identifiers: Result<Vec<Identifier>, _> =
         body.identifiers.iter().map(|text| Identifier::parse(text)).collect();
@@ -136,9 +135,8 @@ pub(crate) async fn read(
     (status = 422, body = ErrorBody, description = "`user.invalid`, `request.invalid`"),
 ))]
 pub(crate) async fn update(
-    Admin { deps, caller }: Admin,
     Id(id): Id<UserId>,
-    Json(body): Json<Update>,
+    With(Admin { deps, caller }, body): With<Admin, Update>,
 ) -> Result<Answer<UserView>, Failure> {
     let user = user_admin::update(&deps, &caller, id, body.into()).await?;
     Ok(Answer(UserView::read(&deps, user).await?))

@@ -8,10 +8,17 @@
 
 use std::time::Duration;
 
-use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header, request::Parts},
+};
 use usso_core::{Deps, session::RefreshToken};
 
-use super::{error::Failure, request::single};
+use super::{
+    error::Failure,
+    request::{Asked, single},
+};
+use crate::api::App;
 
 /// The name under which USSO's clients know it.
 pub(crate) const NAME: &str = "usso-refresh-token";
@@ -60,40 +67,56 @@ fn auth_path(path: &str) -> &str {
     path.find(AUTH).and_then(|start| path.get(..start + AUTH.len())).unwrap_or("/")
 }
 
-/// Refuses a request with a cookie that another site made the browser send.
-///
-/// Programs that are no browsers send neither header and pass: nobody can make them send a cookie.
-pub(crate) fn check_site(
-    deps: &Deps,
-    headers: &HeaderMap,
-    extensions: &Extensions,
-) -> Result<(), Failure> {
-    let foreign = || {
-        let message = "The request comes from another site.";
-        Err(Failure::new(StatusCode::FORBIDDEN, "request.cross_site", message))
-    };
-    let allowed =
-        |origin: &str| deps.tenant.settings.allowed_origins.iter().any(|allowed| allowed == origin);
-    if let Some(origin) = headers.get(header::ORIGIN) {
-        let origin = origin.to_str().unwrap_or_default();
-        let host = origin.split_once("://").map_or("", |(_, host)| host);
-        let asked = extensions.get::<AskedHost>().map(|host| host.0.as_str());
-        let own = !host.is_empty() && asked == Some(host)
-            || deps.issuer().starts_with(&format!("{origin}/"));
-        let own = own || deps.issuer() == origin;
-        return if own || allowed(origin) { Ok(()) } else { foreign() };
-    }
-    match single(headers, &FETCH_SITE) {
-        Some("same-origin" | "none") => Ok(()),
-        Some(_) => foreign(),
-        None if headers.contains_key(&FETCH_SITE) => foreign(),
-        None => Ok(()),
+/// From which site a request comes, by what the browser says.
+pub(crate) struct Site {
+    origin: Option<String>,
+    fetch_site: Option<String>,
+    /// The host that the request was sent to, as far as it can be believed.
+    host: Option<String>,
+}
+
+impl FromRequestParts<App> for Site {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
+        // A header that cannot be read says that the request comes from somewhere else.
+        let text = |name: &HeaderName| {
+            let sent = parts.headers.contains_key(name);
+            sent.then(|| single(&parts.headers, name).unwrap_or("?").to_owned())
+        };
+        let host = Asked::of(parts, &app.config.trusted_proxies)?.host;
+        Ok(Self { origin: text(&header::ORIGIN), fetch_site: text(&FETCH_SITE), host })
     }
 }
 
-/// The host that the request was sent to, as far as it can be believed.
-#[derive(Clone, Debug)]
-pub(crate) struct AskedHost(pub(crate) String);
+impl Site {
+    /// Refuses a request that another site made the browser send. Needed wherever a cookie is read
+    /// or set.
+    ///
+    /// Programs that are no browsers send neither header and pass: nobody can make them send a
+    /// cookie.
+    pub(crate) fn check(&self, deps: &Deps) -> Result<(), Failure> {
+        let own = match (&self.origin, &self.fetch_site) {
+            (Some(origin), _) => self.is_own(origin, deps),
+            (None, Some(site)) => matches!(site.as_str(), "same-origin" | "none"),
+            (None, None) => true,
+        };
+        if own {
+            return Ok(());
+        }
+        let message = "The request comes from another site.";
+        Err(Failure::new(StatusCode::FORBIDDEN, "request.cross_site", message))
+    }
+
+    fn is_own(&self, origin: &str, deps: &Deps) -> bool {
+        let host = origin.split_once("://").map(|(_, host)| host);
+        let issuer = deps.issuer();
+        host.is_some_and(|host| !host.is_empty() && self.host.as_deref() == Some(host))
+            || issuer == origin
+            || issuer.starts_with(&format!("{origin}/"))
+            || deps.tenant.settings.allowed_origins.iter().any(|allowed| allowed == origin)
+    }
+}
 
 #[cfg(test)]
 mod tests {

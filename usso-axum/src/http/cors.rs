@@ -15,14 +15,10 @@ const PREFLIGHT_MAX_AGE: Duration = Duration::from_secs(600);
 /// Answers preflights and marks answers for the origins that the tenant allows.
 pub(crate) fn layer(app: App) -> CorsLayer {
     let allowed = move |origin: axum::http::HeaderValue, parts: &Parts| {
-        let asked = Asked::of(
-            parts.uri.path(),
-            &parts.headers,
-            &parts.extensions,
-            &app.config.trusted_proxies,
-        );
+        let asked = Asked::of(parts, &app.config.trusted_proxies);
         let app = app.clone();
         async move {
+            let Ok(asked) = asked else { return false };
             let Ok(Some(tenant)) = find_tenant(&app, &asked).await else {
                 return false;
             };

@@ -18,9 +18,8 @@ use usso_core::kernel::{
 };
 
 use super::{
-    cookie::AskedHost,
     error::Failure,
-    request::{Asked, RequestId, single},
+    request::{RequestId, single},
 };
 use crate::api::App;
 
@@ -78,16 +77,7 @@ pub(crate) async fn observe(State(app): State<App>, mut request: Request, next: 
         .get::<MatchedPath>()
         .map_or("unmatched", MatchedPath::as_str)
         .to_owned();
-    let asked = Asked::of(
-        request.uri().path(),
-        request.headers(),
-        request.extensions(),
-        &app.config.trusted_proxies,
-    );
     request.extensions_mut().insert(RequestId(Arc::clone(&id)));
-    if let Some(host) = asked.host {
-        request.extensions_mut().insert(AskedHost(host));
-    }
     let span = tracing::info_span!("request", request_id = &*id);
     let answer =
         tokio::time::timeout(app.config.request_timeout, next.run(request).instrument(span)).await;

@@ -7,7 +7,7 @@ use std::{
 
 use axum::{
     extract::{ConnectInfo, FromRequestParts, OriginalUri},
-    http::{Extensions, HeaderMap, HeaderName, header, request::Parts},
+    http::{HeaderMap, HeaderName, StatusCode, header, request::Parts, uri::Authority},
 };
 use ipnet::IpNet;
 use usso_core::{
@@ -37,7 +37,8 @@ impl FromRequestParts<App> for Context {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
-        let Published(deps) = Published::from_request_parts(parts, app).await?;
+        let asked = Asked::of(parts, &app.config.trusted_proxies)?;
+        let deps = deps(parts, app, &asked).await?;
         if !deps.tenant.is_active() {
             return Err(Failure::refused(&Refused::TenantSuspended));
         }
@@ -45,31 +46,33 @@ impl FromRequestParts<App> for Context {
     }
 }
 
-/// As [`Context`], for suspended tenants too: their keys stay published while tokens live.
+/// The tenant whose keys are asked for, by path or host name only. Suspended tenants too: their keys
+/// stay published while tokens live.
 pub(crate) struct Published(pub(crate) Deps);
 
 impl FromRequestParts<App> for Published {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
-        let asked = Asked::of(
-            parts.uri.path(),
-            &parts.headers,
-            &parts.extensions,
-            &app.config.trusted_proxies,
-        );
-        let tenant = find_tenant(app, &asked).await?;
-        let tenant = tenant.ok_or_else(|| Failure::refused(&TenantRefused::Unknown))?;
-        let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.to_string());
-        let user_agent =
-            parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
-        let origin = Origin {
-            address: asked.address,
-            request_id: request_id.unwrap_or_default(),
-            user_agent: user_agent.unwrap_or_default().chars().take(USER_AGENT_CHARS).collect(),
-        };
-        Ok(Self(app.usso.deps(tenant, origin)))
+        let mut asked = Asked::of(parts, &app.config.trusted_proxies)?;
+        // What everybody may keep must not depend on a header that caches do not look at: whoever
+        // names another tenant in it would put that tenant's keys into everybody's cache.
+        asked.header = None;
+        deps(parts, app, &asked).await.map(Self)
     }
+}
+
+async fn deps(parts: &Parts, app: &App, asked: &Asked) -> Result<Deps, Failure> {
+    let tenant = find_tenant(app, asked).await?;
+    let tenant = tenant.ok_or_else(|| Failure::refused(&TenantRefused::Unknown))?;
+    let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.to_string());
+    let user_agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+    let origin = Origin {
+        address: asked.address,
+        request_id: request_id.unwrap_or_default(),
+        user_agent: user_agent.unwrap_or_default().chars().take(USER_AGENT_CHARS).collect(),
+    };
+    Ok(app.usso.deps(tenant, origin))
 }
 
 /// What a request says about whom it comes from and whom it is for.
@@ -81,26 +84,41 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    pub(crate) fn of(
-        path: &str,
-        headers: &HeaderMap,
-        extensions: &Extensions,
-        proxies: &[IpNet],
-    ) -> Self {
-        let peer =
-            extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_canonical());
+    /// Reads what decides about tenant and address. A header that decides and cannot be read, or
+    /// was sent twice, is refused: readers before us may have understood it in another way.
+    pub(crate) fn of(parts: &Parts, proxies: &[IpNet]) -> Result<Self, Failure> {
+        let Parts { uri, headers, extensions, .. } = parts;
+        let peer = extensions.get::<ConnectInfo<SocketAddr>>();
+        let peer = peer.map(|info| info.0.ip().to_canonical());
         let forwarded = peer.is_some_and(|peer| is_proxy(peer, proxies));
-        let text = |name: &HeaderName| single(headers, name).map(str::to_owned);
-        let forwarded_host = if forwarded { text(&FORWARDED_HOST) } else { None };
-        let path = extensions.get::<OriginalUri>().map_or(path, |original| original.path());
-        Self {
-            address: peer.map(|peer| {
-                if forwarded { forwarded_for(headers, proxies).unwrap_or(peer) } else { peer }
-            }),
-            host: forwarded_host.or_else(|| text(&header::HOST)),
-            path: tenant_in_path(path).map(str::to_owned),
-            header: text(&TENANT),
+        let address = match peer {
+            Some(peer) if forwarded => Some(forwarded_for(headers, proxies).unwrap_or(peer)),
+            peer => peer,
+        };
+        let original = extensions.get::<OriginalUri>().map_or(uri, |original| &original.0);
+        let forwarded_host = if forwarded { readable(headers, &FORWARDED_HOST)? } else { None };
+        // The authority of an absolute URI counts before the header (RFC 9112 section 3.2.2).
+        let host = forwarded_host.or(original.authority().map(Authority::as_str));
+        let host = host.or(readable(headers, &header::HOST)?);
+        Ok(Self {
+            address,
+            host: host.map(str::to_owned),
+            path: tenant_in_path(original.path()).map(str::to_owned),
+            header: readable(headers, &TENANT)?.map(str::to_owned),
+        })
+    }
+}
+
+/// The value of a header that may be absent, but not sent twice or unreadable.
+fn readable<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Failure> {
+    match single(headers, name) {
+        None if headers.contains_key(name) => {
+            let message = "A header was sent twice or cannot be read.";
+            let failure =
+                Failure::new(StatusCode::BAD_REQUEST, "request.header_malformed", message);
+            Err(failure.detail(name.as_str()))
         }
+        value => Ok(value),
     }
 }
 
@@ -142,21 +160,22 @@ fn is_proxy(address: IpAddr, proxies: &[IpNet]) -> bool {
 fn forwarded_for(headers: &HeaderMap, proxies: &[IpNet]) -> Option<IpAddr> {
     let mut nearest = None;
     let lines: Vec<_> = headers.get_all(&FORWARDED_FOR).iter().collect();
-    for line in lines.into_iter().rev() {
-        for entry in line.to_str().ok()?.rsplit(',') {
-            let Some(address) = parse_address(entry.trim()) else {
-                return nearest;
-            };
-            nearest = Some(address);
-            if !is_proxy(address, proxies) {
-                return nearest;
-            }
+    let entries =
+        lines.into_iter().rev().flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
+    for entry in entries {
+        let Some(address) = std::str::from_utf8(entry).ok().and_then(parse_address) else {
+            return nearest;
+        };
+        nearest = Some(address);
+        if !is_proxy(address, proxies) {
+            return nearest;
         }
     }
     nearest
 }
 
 fn parse_address(text: &str) -> Option<IpAddr> {
+    let text = text.trim();
     let address =
         text.parse::<IpAddr>().or_else(|_| text.parse::<SocketAddr>().map(|socket| socket.ip()));
     address.ok().map(|address| address.to_canonical())
@@ -166,10 +185,14 @@ fn parse_address(text: &str) -> Option<IpAddr> {
 mod tests {
     use super::*;
 
-    fn forwarded(lines: &[&'static str]) -> Option<String> {
+    fn forwarded(lines: &[&str]) -> Option<String> {
+        forwarded_bytes(&lines.iter().map(|line| line.as_bytes()).collect::<Vec<_>>())
+    }
+
+    fn forwarded_bytes(lines: &[&[u8]]) -> Option<String> {
         let mut headers = HeaderMap::new();
         for line in lines {
-            headers.append(FORWARDED_FOR, axum::http::HeaderValue::from_static(line));
+            headers.append(FORWARDED_FOR, axum::http::HeaderValue::from_bytes(line).unwrap());
         }
         let proxies = ["10.0.0.0/8".parse().unwrap()];
         forwarded_for(&headers, &proxies).map(|address| address.to_string())
@@ -183,6 +206,7 @@ mod tests {
         assert_eq!(forwarded(&["::ffff:203.0.113.9"]).as_deref(), Some("203.0.113.9"));
         assert_eq!(forwarded(&["203.0.113.9:4711"]).as_deref(), Some("203.0.113.9"));
         assert_eq!(forwarded(&["203.0.113.9, evil, 10.0.0.2"]).as_deref(), Some("10.0.0.2"));
+        assert_eq!(forwarded_bytes(&[b"\xff, 203.0.113.9"]).as_deref(), Some("203.0.113.9"));
         assert_eq!(forwarded(&["evil"]), None);
         assert_eq!(forwarded(&[]), None);
     }

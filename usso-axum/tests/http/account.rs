@@ -55,7 +55,7 @@ async fn of_requests_at_one_moment_one_refreshes() {
         let answer = call.await;
         match answer.status.as_u16() {
             200 => winners.push(answer.text_of("refresh_token")),
-            409 => assert_eq!(answer.header(header::RETRY_AFTER), Some("1")),
+            409 => assert_eq!(answer.refusal().1, "session.refresh_raced"),
             other => panic!("{other}: {}", answer.text),
         }
     }
@@ -242,4 +242,18 @@ async fn one_identifier_is_one_account() {
     assert_eq!(world.register("User@Example.com").await.status, 201);
     assert_eq!(world.register("ｕser@example.COM").await.refusal(), (409, "user.identifier_taken"));
     assert_eq!(world.login(" USER@example.com ").await.status, 200);
+}
+
+#[tokio::test]
+async fn no_other_site_signs_a_browser_in_or_out() {
+    let world = World::new().await;
+    world.register("user@example.com").await;
+    let body =
+        json!({ "identifier": "user@example.com", "secret": PASSWORD, "transport": "cookie" });
+    let foreign = |call: Call| call.header("sec-fetch-site", "cross-site");
+    let login = foreign(post(&api("auth/login"), &body)).send(&world).await;
+    assert_eq!(login.refusal(), (403, "request.cross_site"));
+    let logout = foreign(Call::new("POST", &api("auth/logout"))).send(&world).await;
+    assert_eq!(logout.refusal(), (403, "request.cross_site"));
+    assert!(logout.header(header::SET_COOKIE).is_none());
 }

@@ -209,3 +209,36 @@ async fn the_audit_log_tells_who_did_what_from_where() {
     assert_eq!(bad.refusal(), (422, "request.invalid"));
     assert!(!log.text.contains(PASSWORD) && !log.text.contains("usso_rt_"));
 }
+
+#[tokio::test]
+async fn a_caller_is_looked_at_after_its_body_was_read() {
+    let world = World::new().await;
+    let superadmin = world.admin().await;
+    let admin = tenant_admin(&world).await;
+    let id = get(&api("me")).bearer(&admin).send(&world).await.text_of("id");
+    // The last byte of the body comes once the caller was suspended.
+    let (suspended, wait) = tokio::sync::oneshot::channel();
+    let body = json!({ "identifiers": ["x@example.com"] }).to_string();
+    let stream = async_stream(body, wait);
+    let slow = Call::new("POST", &api("users")).bearer(&admin).raw("application/json", stream);
+    let suspend = async {
+        let status = json!({ "status": "suspended" });
+        let path = api(&format!("users/{id}"));
+        assert_eq!(patch(&path, &status).bearer(&superadmin).send(&world).await.status, 200);
+        suspended.send(()).unwrap();
+    };
+    let (answer, ()) = tokio::join!(slow.send(&world), suspend);
+    assert_eq!(answer.refusal(), (401, "session.ended"));
+}
+
+/// A body whose last byte waits.
+fn async_stream(body: String, wait: tokio::sync::oneshot::Receiver<()>) -> axum::body::Body {
+    let (head, tail) = body.split_at(body.len() - 1);
+    let (head, tail) = (head.to_owned(), tail.to_owned());
+    let parts = futures_util::stream::once(async { Ok::<_, std::io::Error>(head) });
+    let last = futures_util::stream::once(async {
+        wait.await.unwrap();
+        Ok(tail)
+    });
+    axum::body::Body::from_stream(futures_util::StreamExt::chain(parts, last))
+}

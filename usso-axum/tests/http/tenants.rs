@@ -185,3 +185,31 @@ async fn browsers_may_call_from_the_origins_of_the_tenant_only() {
         "another tenant's origin"
     );
 }
+
+#[tokio::test]
+async fn what_everybody_caches_does_not_depend_on_a_header() {
+    let world = World::new().await;
+    create(&world, "acme", &[]).await;
+    for path in ["/.well-known/jwks.json", "/.well-known/openid-configuration"] {
+        let plain = get(path).send(&world).await;
+        let named = get(path).header("x-tenant-id", "acme").send(&world).await;
+        assert_eq!(plain.text, named.text);
+    }
+}
+
+#[tokio::test]
+async fn what_decides_about_the_tenant_must_be_readable() {
+    let world = World::new().await;
+    create(&world, "acme", &["login.acme.example"]).await;
+    for name in ["host", "x-tenant-id"] {
+        let twice = get(&api("me")).header(name, "acme").header(name, "acme").send(&world).await;
+        assert_eq!(twice.refusal(), (400, "request.header_malformed"), "{name}");
+    }
+    let login = json!({ "identifier": "user@example.com", "secret": PASSWORD });
+    register_at(&world, "acme").await;
+    let absolute = "http://login.acme.example/api/sso/v1/auth/login";
+    let answer = post(absolute, &login).header("host", "localhost").send(&world).await;
+    assert_eq!(answer.status, 200, "the authority of the URI counts before the header");
+    let dotted = post(&api("auth/login"), &login).header("host", "login.acme.example.");
+    assert_eq!(dotted.send(&world).await.status, 200);
+}

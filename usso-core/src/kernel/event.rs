@@ -38,7 +38,7 @@ pub enum EventType {
     /// A session was opened.
     #[serde(rename = "session.opened")]
     SessionOpened,
-    /// A refresh token was exchanged for its successor.
+    /// A refresh token was exchanged for its successor; at most once a minute for a session.
     #[serde(rename = "session.refreshed")]
     SessionRefreshed,
     /// A refresh token that was already exchanged came back; its session ended.

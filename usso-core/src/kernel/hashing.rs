@@ -23,6 +23,8 @@ const OUTPUT_LEN: usize = 32;
 /// A stored hash may not ask for more than this: a hostile import would otherwise stop the server.
 const MEMORY_KIB_MAX: u32 = 256 * 1024;
 const ITERATIONS_MAX: u32 = 20;
+/// How many different parameters of stored hashes are remembered.
+const SEEN_MAX: usize = 4;
 
 /// The cost of a hash and the budget for all hashes together.
 #[derive(Clone, Debug)]
@@ -107,9 +109,44 @@ impl Busy {
     pub const RETRY_AFTER: Duration = Duration::from_secs(1);
 }
 
-/// A place in the hashing budget. Dropping it frees it.
+/// A place in a budget. Dropping it frees it.
 #[derive(Debug)]
 pub struct Place(#[expect(dead_code, reason = "it is held, not read")] OwnedSemaphorePermit);
+
+/// Work on blocking threads, of which so much runs at once, so much waits, and no more.
+struct Gate {
+    /// Running and waiting work together.
+    places: Arc<Semaphore>,
+    running: Arc<Semaphore>,
+}
+
+impl Gate {
+    fn new(config: &Config) -> Self {
+        Self {
+            places: Arc::new(Semaphore::new(config.concurrent + config.waiting)),
+            running: Arc::new(Semaphore::new(config.concurrent)),
+        }
+    }
+
+    fn place(&self) -> Result<Place, Busy> {
+        Arc::clone(&self.places).try_acquire_owned().map(Place).map_err(|_| Busy)
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        place: Place,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Fault> {
+        let running = Arc::clone(&self.running).acquire_owned().await;
+        let running = running.map_err(|_| fault("the hasher was closed"))?;
+        let done = tokio::task::spawn_blocking(move || {
+            // Both end with the thread's work, not with a caller that gives up waiting.
+            let _held = (place, running);
+            work()
+        });
+        done.await.map_err(|error| fault(&error.to_string()))
+    }
+}
 
 /// Hashes passwords within a budget. Cheap to clone; clones share the budget.
 ///
@@ -122,9 +159,10 @@ pub struct Hasher(Arc<Inner>);
 
 struct Inner {
     params: Params,
-    /// Running and waiting hashes together.
-    places: Arc<Semaphore>,
-    running: Arc<Semaphore>,
+    hashes: Gate,
+    estimates: Gate,
+    /// The parameters that stored hashes were seen to have, today's first.
+    seen: Mutex<Vec<Params>>,
     /// Memory blocks of finished hashes. Kept, because freed blocks of this size fragment the
     /// heap of common allocators into hundreds of megabytes.
     pool: Mutex<Vec<Vec<Block>>>,
@@ -142,9 +180,10 @@ impl Hasher {
         let params = config.check()?;
         let nobody = encode(&params, &[0; SALT_LEN], &[0; OUTPUT_LEN]);
         Ok(Self(Arc::new(Inner {
+            seen: Mutex::new(vec![params.clone()]),
             params,
-            places: Arc::new(Semaphore::new(config.concurrent + config.waiting)),
-            running: Arc::new(Semaphore::new(config.concurrent)),
+            hashes: Gate::new(config),
+            estimates: Gate::new(config),
             pool: Mutex::new(Vec::with_capacity(config.concurrent)),
             nobody,
         })))
@@ -170,7 +209,20 @@ impl Hasher {
     ///
     /// [`Busy`] when the budget is used up.
     pub fn place(&self) -> Result<Place, Busy> {
-        Arc::clone(&self.0.places).try_acquire_owned().map(Place).map_err(|_| Busy)
+        self.0.hashes.place()
+    }
+
+    /// Runs other costly work on passwords, under a bound of its own: it cannot keep sign-ins out.
+    ///
+    /// # Errors
+    ///
+    /// [`Busy`] when that bound is reached, [`Fault`] if a thread failed.
+    pub(crate) async fn estimate<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Stop<Busy>> {
+        let place = self.0.estimates.place().map_err(Stop::Refused)?;
+        Ok(self.0.estimates.run(place, work).await?)
     }
 
     /// Hashes a password in a place taken before.
@@ -186,9 +238,12 @@ impl Hasher {
     ) -> Result<PasswordHash, Fault> {
         let mut salt = [0; SALT_LEN];
         entropy.fill(&mut salt)?;
-        let params = self.0.params.clone();
-        let output = self.run(place, params.clone(), password, salt.to_vec()).await?;
-        Ok(encode(&params, &salt, &output))
+        let inner = Arc::clone(&self.0);
+        let work = move || {
+            let output = inner.compute(&inner.params, &password, &salt)?;
+            Ok(encode(&inner.params, &salt, &output))
+        };
+        self.0.hashes.run(place, work).await?
     }
 
     /// Compares a password with a stored hash, or with none: both take the same time.
@@ -196,6 +251,11 @@ impl Hasher {
     /// # Errors
     ///
     /// [`Fault`] if the stored hash is damaged or a thread failed.
+    ///
+    /// # Security
+    ///
+    /// While hashes with several parameters are stored, whatever does not match is also hashed with
+    /// the others: an unknown account costs as much as any known one.
     pub async fn verify_in(
         &self,
         place: Place,
@@ -203,35 +263,37 @@ impl Hasher {
         stored: Option<&PasswordHash>,
     ) -> Result<Verdict, Fault> {
         let (params, salt, expected) = decode(stored.unwrap_or(&self.0.nobody))?;
-        let outdated = params != self.0.params;
-        let output = self.run(place, params, password, salt).await?;
-        let equal: bool = output.ct_eq(&expected).into();
-        Ok(Verdict { matches: equal && stored.is_some(), outdated })
-    }
-
-    async fn run(
-        &self,
-        place: Place,
-        params: Params,
-        password: Secret<String>,
-        salt: Vec<u8>,
-    ) -> Result<[u8; OUTPUT_LEN], Fault> {
-        let running = Arc::clone(&self.0.running).acquire_owned().await;
-        let running = running.map_err(|_| fault("the hasher was closed"))?;
+        let known = stored.is_some();
+        let others = self.0.others(&params);
         let inner = Arc::clone(&self.0);
-        let output = tokio::task::spawn_blocking(move || {
-            // Both end with the thread's work, not with a caller that gives up waiting.
-            let _held = (place, running);
-            inner.compute(params, &password, &salt)
-        });
-        output.await.map_err(|error| fault(&error.to_string()))?
+        let work = move || {
+            let output = inner.compute(&params, &password, &salt)?;
+            let equal: bool = output.ct_eq(&expected).into();
+            let verdict = Verdict { matches: equal && known, outdated: params != inner.params };
+            if !verdict.matches {
+                others
+                    .iter()
+                    .try_for_each(|other| inner.compute(other, &password, &salt).map(drop))?;
+            }
+            Ok(verdict)
+        };
+        self.0.hashes.run(place, work).await?
     }
 }
 
 impl Inner {
+    /// The parameters of stored hashes other than these, which are remembered.
+    fn others(&self, params: &Params) -> Vec<Params> {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if !seen.contains(params) && seen.len() < SEEN_MAX {
+            seen.push(params.clone());
+        }
+        seen.iter().filter(|known| *known != params).cloned().collect()
+    }
+
     fn compute(
         &self,
-        params: Params,
+        params: &Params,
         password: &Secret<String>,
         salt: &[u8],
     ) -> Result<[u8; OUTPUT_LEN], Fault> {
@@ -243,7 +305,7 @@ impl Inner {
         }
         let mut output = [0; OUTPUT_LEN];
         let memory = blocks.get_mut(..needed).unwrap_or_default();
-        let hashed = Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+        let hashed = Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone())
             .hash_password_into_with_memory(
                 password.expose().as_bytes(),
                 salt,
@@ -360,6 +422,17 @@ mod tests {
             results.push(task.await.unwrap());
         }
         results
+    }
+
+    #[tokio::test]
+    async fn while_hashes_of_two_costs_are_stored_a_wrong_password_costs_both() {
+        let (old, new) = (Config::cheap(), Config { iterations: 3, ..Config::cheap() });
+        let hash = Hasher::new(&old).unwrap().hash(secret("right"), &SeededEntropy::new(1)).await;
+        let hasher = Hasher::new(&new).unwrap();
+        assert!(hasher.0.others(&hasher.0.params).is_empty());
+        assert!(verify(&hasher, "right", Some(&hash.unwrap())).await.unwrap().matches);
+        assert_eq!(hasher.0.others(&hasher.0.params), [old.check().unwrap()]);
+        assert!(!verify(&hasher, "right", None).await.unwrap().matches);
     }
 
     #[test]

@@ -6,8 +6,12 @@
 
 use std::{fmt, net::IpAddr, time::Duration};
 
+use moka::sync::Cache;
+
 use super::{refusal::Fault, secret::Digest, time::UnixTime};
 use crate::store::{Bump, Scope, Store};
+
+const REACHED_MAX: u64 = 100_000;
 
 /// How many attempts a window allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +78,46 @@ pub struct Exceeded {
     pub first: bool,
 }
 
+/// Which limits are known to be reached, in the memory of this process: asking costs no write.
+///
+/// It only ever says less than the store. A success removes what it gives back.
+pub struct Reached(Cache<(Scope, String), UnixTime>);
+
+impl Reached {
+    /// Starts empty; holds at most a hundred thousand limits.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(Cache::new(REACHED_MAX))
+    }
+
+    /// How long it is until the limit's window ends, if the limit is known to be reached.
+    #[must_use]
+    pub fn left(&self, scope: &Scope, key: &str, now: UnixTime) -> Option<Duration> {
+        let end = self.0.get(&(*scope, key.to_owned()))?;
+        (now < end).then(|| end.since(now))
+    }
+
+    fn set(&self, scope: &Scope, key: String, end: UnixTime) {
+        self.0.insert((*scope, key), end);
+    }
+
+    fn clear(&self, scope: &Scope, key: &str) {
+        self.0.invalidate(&(*scope, key.to_owned()));
+    }
+}
+
+impl Default for Reached {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Reached {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reached(..)")
+    }
+}
+
 /// Attempts that were counted and may be given back.
 #[derive(Debug)]
 #[must_use = "an attempt that succeeded must be given back"]
@@ -94,9 +138,14 @@ impl Attempt {
     pub async fn count(
         store: &Store,
         scope: &Scope,
+        reached: &Reached,
         limits: &[(String, Limit)],
         now: UnixTime,
     ) -> Result<Result<Self, Exceeded>, Fault> {
+        let known = limits.iter().filter_map(|(key, _)| reached.left(scope, key, now)).max();
+        if let Some(retry_after) = known {
+            return Ok(Err(Exceeded { retry_after, first: false }));
+        }
         let bumps: Vec<Bump> = limits
             .iter()
             .map(|(key, limit)| Bump { key: key.clone(), by: 1, window: limit.window })
@@ -110,6 +159,7 @@ impl Attempt {
                 within.push(bump);
                 continue;
             }
+            reached.set(scope, bump.key, count.resets_at);
             let known = exceeded.unwrap_or(Exceeded { retry_after: Duration::ZERO, first: false });
             exceeded = Some(Exceeded {
                 retry_after: known.retry_after.max(count.resets_at.since(now)),
@@ -120,7 +170,7 @@ impl Attempt {
         match exceeded {
             None => Ok(Ok(counted)),
             Some(exceeded) => {
-                counted.give_back(store, scope, now).await?;
+                counted.give_back(store, scope, reached, now).await?;
                 Ok(Err(exceeded))
             }
         }
@@ -135,6 +185,7 @@ impl Attempt {
         mut self,
         store: &Store,
         scope: &Scope,
+        reached: &Reached,
         now: UnixTime,
     ) -> Result<(), Fault> {
         if self.bumps.is_empty() {
@@ -142,6 +193,7 @@ impl Attempt {
         }
         for bump in &mut self.bumps {
             bump.by = -1;
+            reached.clear(scope, &bump.key);
         }
         store.bump(scope, &self.bumps, now).await.map(drop)
     }
@@ -159,7 +211,9 @@ mod tests {
     }
 
     async fn attempt(store: &Store, at: u64) -> Result<Attempt, Exceeded> {
-        Attempt::count(store, &SCOPE, &limits(), UnixTime::from_seconds(at)).await.unwrap()
+        Attempt::count(store, &SCOPE, &Reached::new(), &limits(), UnixTime::from_seconds(at))
+            .await
+            .unwrap()
     }
 
     #[tokio::test]
@@ -176,12 +230,15 @@ mod tests {
     #[tokio::test]
     async fn who_is_held_up_by_one_limit_does_not_use_up_another() {
         let store = Store::new(Memory::new());
+        let reached = Reached::new();
         let window = Duration::from_secs(10);
         let narrow = |source: &str| (key("pair", &[source]), Limit::new(1, window));
         let wide = || (key("account", &[]), Limit::new(3, window));
         let attempt = async |source: &str| {
             let limits = [narrow(source), wide()];
-            Attempt::count(&store, &SCOPE, &limits, UnixTime::from_seconds(1)).await.unwrap()
+            Attempt::count(&store, &SCOPE, &reached, &limits, UnixTime::from_seconds(1))
+                .await
+                .unwrap()
         };
         for _ in 0..10 {
             drop(attempt("attacker").await);
@@ -191,11 +248,31 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_limit_known_to_be_reached_costs_no_write_until_its_window_ends() {
+        let memory = Memory::new();
+        let (store, reached) = (Store::new(memory.clone()), Reached::new());
+        let attempt = async |at| {
+            let at = UnixTime::from_seconds(at);
+            Attempt::count(&store, &SCOPE, &reached, &limits(), at).await.unwrap()
+        };
+        for _ in 0..3 {
+            drop(attempt(100).await);
+        }
+        memory.inject(None);
+        assert_eq!(attempt(105).await.unwrap_err().retry_after, Duration::from_secs(5));
+        assert_eq!(memory.calls(), 0);
+        assert!(attempt(110).await.is_ok());
+    }
+
+    #[tokio::test]
     async fn an_attempt_given_back_does_not_count() {
         let store = Store::new(Memory::new());
         for _ in 0..5 {
             let attempt = attempt(&store, 100).await.unwrap();
-            attempt.give_back(&store, &SCOPE, UnixTime::from_seconds(100)).await.unwrap();
+            attempt
+                .give_back(&store, &SCOPE, &Reached::new(), UnixTime::from_seconds(100))
+                .await
+                .unwrap();
         }
         assert!(attempt(&store, 100).await.is_ok());
     }

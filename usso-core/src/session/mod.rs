@@ -37,7 +37,7 @@ use crate::{
     },
 };
 pub use refresh::RefreshToken;
-use refresh::{Of, Rotation};
+use refresh::{Of, Rotation, Settled};
 use usso_verify::VerifyError;
 
 /// How many sessions a user has at most; opening another ends the oldest.
@@ -64,6 +64,9 @@ pub struct Session {
     pub last_used_at: UnixTime,
     /// From where it was opened or last refreshed.
     pub device: Origin,
+    /// When a refresh was last written to the audit log.
+    #[serde(default)]
+    pub noted_at: UnixTime,
     pub(crate) rotation: Rotation,
 }
 
@@ -158,7 +161,7 @@ impl Refusal for Refused {
             Self::Forbidden => "The caller lacks the role that this needs.",
             Self::NotValid => "The refresh token is not valid. Sign in again.",
             Self::Raced => {
-                "Another request is exchanging this refresh token. Use the tokens it gets."
+                "Another request exchanged this refresh token a moment ago. Use the tokens that it got."
             }
             Self::Reused => {
                 "The refresh token was used before. The session was ended; sign in again."
@@ -167,10 +170,6 @@ impl Refusal for Refused {
             Self::Token(_) => "The access token is not valid.",
             Self::Unknown => "There is no such session.",
         }
-    }
-
-    fn retry_after(&self) -> Option<Duration> {
-        matches!(self, Self::Raced).then_some(Duration::from_secs(1))
     }
 }
 
@@ -218,6 +217,7 @@ pub(crate) async fn open(
         idle_until: idle_until(deps, lifetime, now),
         last_used_at: now,
         device: deps.origin.clone(),
+        noted_at: UnixTime::default(),
         rotation,
     };
     let event = deps.event(EventType::SessionOpened)?.by(user.id).on(user.id).in_session(id);
@@ -308,20 +308,11 @@ pub async fn end(
 ) -> Result<(), Stop<Refused>> {
     loop {
         let found = deps.store.get::<Session>(&deps.scope(), session).await?;
-        let found = found
-            .filter(|found| found.record.user == owner)
-            .ok_or(Stop::Refused(Refused::Unknown))?;
-        let event = deps.event(EventType::SessionEnded)?.by(actor).on(owner).in_session(session);
-        let batch = Batch::new().insert(&deps.scope(), &event);
-        match deps
-            .store
-            .commit(batch.remove::<Session>(&deps.scope(), session, found.version))
-            .await
-        {
-            Ok(()) => return Ok(()),
-            // It was refreshed or ended in between: look again.
-            Err(CommitError::Conflict(_)) => {}
-            Err(CommitError::Fault(fault)) => return Err(fault.into()),
+        let found = found.filter(|found| found.record.user == owner);
+        let found = found.ok_or(Stop::Refused(Refused::Unknown))?;
+        // If it was refreshed or ended in between: look again.
+        if let Settled::Done = refresh::end_found(deps, &found, actor).await? {
+            return Ok(());
         }
     }
 }
@@ -332,17 +323,7 @@ pub async fn end(
 ///
 /// [`Fault`] if the store failed.
 pub async fn end_by_refresh_token(deps: &Deps, token: &RefreshToken) -> Result<(), Fault> {
-    let keys = keys::load(deps).await?;
-    let Some(session) = token.session(deps, &keys) else {
-        return Ok(());
-    };
-    let Some(found) = deps.store.get::<Session>(&deps.scope(), session).await? else {
-        return Ok(());
-    };
-    match end(deps, found.record.user, session, found.record.user).await {
-        Err(Stop::Fault(fault)) => Err(fault),
-        Ok(()) | Err(Stop::Refused(_)) => Ok(()),
-    }
+    refresh::end(deps, token).await
 }
 
 /// Ends all sessions of a user at once.

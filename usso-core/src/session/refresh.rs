@@ -8,11 +8,11 @@
 //! # Security
 //!
 //! Refresh token rotation with reuse detection (RFC 9700 section 4.14.2). Of many requests with one
-//! token at once, one wins; the others are told so and change nothing. A client that missed the
-//! answer may send the same token again within the grace time: it gets a new successor, and the
-//! one that it missed is void.
+//! token at once, one wins; the others, for a second, are told so and change nothing. A client that
+//! missed the answer may send the same token again after that second and within the grace time: it
+//! gets a new successor, and the one that it missed is void.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
@@ -43,6 +43,11 @@ const SECRET: usize = 32;
 const TAG: usize = 16;
 /// How many retries one rotation serves; a client that needs more has another problem.
 const RETRIES_MAX: usize = 8;
+/// How often a session's refreshes are written to the audit log.
+const NOTED_EVERY: Duration = Duration::from_secs(60);
+/// For how long after a change a request with the same token is that change's twin, not a retry:
+/// longer than a commit takes, shorter than a client waits before it tries again.
+const TWINS: Duration = Duration::from_secs(1);
 
 /// A refresh token in its text form.
 pub struct RefreshToken(Secret<String>);
@@ -90,11 +95,6 @@ impl RefreshToken {
         };
         Some((of, Digest::of(secret)))
     }
-
-    /// The session it belongs to, if this tenant issued it.
-    pub(crate) fn session(&self, deps: &Deps, keys: &LoadedKeys) -> Option<SessionId> {
-        self.open(deps, keys).map(|(of, _)| of.session)
-    }
 }
 
 /// Whose a refresh token is. Both ids are in it, so that one read finds session and user.
@@ -124,6 +124,8 @@ pub(crate) struct Rotation {
     previous: Option<Digest>,
     /// When `previous` was first exchanged.
     rotated_at: UnixTime,
+    /// When it was last exchanged.
+    changed_at: UnixTime,
     /// Earlier successors of `previous` that a retry replaced.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     replaced: Vec<Digest>,
@@ -136,7 +138,7 @@ enum Judgement {
     Exchange,
     /// It was just exchanged and nothing came of the answer: exchange it again.
     Retry,
-    /// It was being exchanged when this request came in.
+    /// It is being exchanged by another request, or was exchanged too often.
     Raced,
     /// It is the successor that a retry replaced a moment ago.
     Replaced,
@@ -153,29 +155,30 @@ impl Rotation {
         now: UnixTime,
     ) -> Result<(RefreshToken, Self), Fault> {
         let (token, current) = RefreshToken::make(deps, keys, of)?;
-        Ok((token, Self { current, previous: None, rotated_at: now, replaced: Vec::new() }))
+        let replaced = Vec::new();
+        Ok((token, Self { current, previous: None, rotated_at: now, changed_at: now, replaced }))
     }
 
     /// Judges a token that this tenant issued for this session.
-    ///
-    /// A retry is a request that came in after the exchange that it repeats; one that came in
-    /// before is that exchange's twin.
     fn judge(
         &self,
         presented: Digest,
         received_at: UnixTime,
-        grace_end: UnixTime,
+        grace: Duration,
         now: UnixTime,
     ) -> Judgement {
         if presented == self.current {
             return Judgement::Exchange;
         }
-        let within_grace = now < grace_end;
+        let twins_end = self.changed_at.plus(TWINS.min(grace));
+        let within_grace = now < self.rotated_at.plus(grace);
         if self.previous == Some(presented) {
-            return if received_at <= self.rotated_at {
+            return if received_at <= self.changed_at || received_at < twins_end {
                 Judgement::Raced
             } else if within_grace && self.replaced.len() < RETRIES_MAX {
                 Judgement::Retry
+            } else if within_grace {
+                Judgement::Raced
             } else {
                 Judgement::Reused
             };
@@ -189,20 +192,25 @@ impl Rotation {
 
     /// The chain after the current token was exchanged for `successor`.
     fn exchange(&self, successor: Digest, now: UnixTime) -> Self {
-        Self {
-            current: successor,
-            previous: Some(self.current),
-            rotated_at: now,
-            replaced: Vec::new(),
-        }
+        let previous = Some(self.current);
+        let replaced = Vec::new();
+        Self { current: successor, previous, rotated_at: now, changed_at: now, replaced }
     }
 
     /// The chain after `successor` took the place of a successor that was missed.
-    fn retry(&self, successor: Digest) -> Self {
+    fn retry(&self, successor: Digest, now: UnixTime) -> Self {
         let mut chain = self.clone();
         chain.replaced.push(self.current);
         chain.current = successor;
+        chain.changed_at = now;
         chain
+    }
+
+    /// Whether a token still leads anywhere: it is the current one, or a retry or twin of it.
+    pub(super) fn is_recent(&self, presented: Digest) -> bool {
+        presented == self.current
+            || self.previous == Some(presented)
+            || self.replaced.contains(&presented)
     }
 }
 
@@ -236,12 +244,11 @@ pub async fn refresh(deps: &Deps, token: &RefreshToken) -> Result<(User, Tokens)
             return Err(Stop::Refused(Refused::NotValid));
         }
         let rotation = &found.record.rotation;
-        let grace_end =
-            rotation.rotated_at.plus(Deps::seconds(deps.tenant.settings.refresh_grace_seconds));
+        let grace = Deps::seconds(deps.tenant.settings.refresh_grace_seconds);
         let (successor, digest) = RefreshToken::make(deps, &keys, of)?;
-        let next = match rotation.judge(presented, deps.received_at, grace_end, now) {
+        let next = match rotation.judge(presented, deps.received_at, grace, now) {
             Judgement::Exchange => rotation.exchange(digest, now),
-            Judgement::Retry => rotation.retry(digest),
+            Judgement::Retry => rotation.retry(digest, now),
             Judgement::Raced => return Err(Stop::Refused(Refused::Raced)),
             Judgement::Replaced => return Err(Stop::Refused(Refused::NotValid)),
             Judgement::Reused => match end_reused(deps, &found).await? {
@@ -251,14 +258,14 @@ pub async fn refresh(deps: &Deps, token: &RefreshToken) -> Result<(User, Tokens)
         };
         let session = continued(deps, &found.record, next, now);
         let tokens = issue(deps, &keys, &session, &user, successor)?;
-        match store(deps, &session, found.version).await? {
+        match store(deps, session, found.version).await? {
             Settled::Done => return Ok((user, tokens)),
             Settled::LookAgain => {}
         }
     }
 }
 
-enum Settled {
+pub(super) enum Settled {
     Done,
     /// The session was changed in between.
     LookAgain,
@@ -282,11 +289,51 @@ fn continued(deps: &Deps, session: &Session, rotation: Rotation, now: UnixTime) 
     }
 }
 
-async fn store(deps: &Deps, session: &Session, version: u64) -> Result<Settled, Fault> {
-    let event = deps.event(EventType::SessionRefreshed)?.by(session.user).on(session.user);
-    let event = event.in_session(session.id);
-    let batch = Batch::new().replace(&deps.scope(), session, version).insert(&deps.scope(), &event);
-    settle(deps.store.commit(batch).await)
+/// Stores the continued session. A session that is refreshed again and again leaves one audit entry
+/// a minute, so that nobody fills the log with it.
+async fn store(deps: &Deps, mut session: Session, version: u64) -> Result<Settled, Fault> {
+    let mut batch = Batch::new();
+    if session.last_used_at.since(session.noted_at) >= NOTED_EVERY {
+        session.noted_at = session.last_used_at;
+        let event = deps.event(EventType::SessionRefreshed)?.by(session.user).on(session.user);
+        batch = batch.insert(&deps.scope(), &event.in_session(session.id));
+    }
+    settle(deps.store.commit(batch.replace(&deps.scope(), &session, version)).await)
+}
+
+/// Ends the session that a token of any age belongs to. A token that is not ours ends nothing.
+pub(super) async fn end(deps: &Deps, token: &RefreshToken) -> Result<(), Fault> {
+    let keys = keys::load(deps).await?;
+    let Some((of, presented)) = token.open(deps, &keys) else {
+        return Ok(());
+    };
+    loop {
+        let Some(found) = deps.store.get::<Session>(&deps.scope(), of.session).await? else {
+            return Ok(());
+        };
+        let settled = if found.record.rotation.is_recent(presented) {
+            end_found(deps, &found, found.record.user).await?
+        } else {
+            end_reused(deps, &found).await?
+        };
+        if let Settled::Done = settled {
+            return Ok(());
+        }
+    }
+}
+
+/// Ends a session as it was read.
+pub(super) async fn end_found(
+    deps: &Deps,
+    found: &Versioned<Session>,
+    actor: UserId,
+) -> Result<Settled, Fault> {
+    let session = &found.record;
+    let event = deps.event(EventType::SessionEnded)?.by(actor).on(session.user);
+    let batch = Batch::new().insert(&deps.scope(), &event.in_session(session.id));
+    settle(
+        deps.store.commit(batch.remove::<Session>(&deps.scope(), session.id, found.version)).await,
+    )
 }
 
 async fn end_reused(deps: &Deps, found: &Versioned<Session>) -> Result<Settled, Fault> {
@@ -311,19 +358,20 @@ mod tests {
         UnixTime::from_millis(millis)
     }
 
-    /// `a` was exchanged for `b` at 100; grace ends at 200.
+    /// `a` was exchanged for `b` at 100; it has twins until 1,100, and grace ends at 2,000.
     fn rotated() -> Rotation {
         let first = Rotation {
             current: digest("a"),
             previous: None,
             rotated_at: at(0),
+            changed_at: at(0),
             replaced: Vec::new(),
         };
         first.exchange(digest("b"), at(100))
     }
 
     fn judge(chain: &Rotation, name: &str, received: u64, now: u64) -> Judgement {
-        chain.judge(digest(name), at(received), at(200), at(now))
+        chain.judge(digest(name), at(received), Duration::from_millis(1_900), at(now))
     }
 
     #[test]
@@ -331,27 +379,38 @@ mod tests {
         let chain = rotated();
         assert_eq!(judge(&chain, "b", 150, 150), Judgement::Exchange);
         assert_eq!(judge(&chain, "a", 99, 101), Judgement::Raced);
-        assert_eq!(judge(&chain, "a", 100, 101), Judgement::Raced);
-        assert_eq!(judge(&chain, "a", 101, 199), Judgement::Retry);
-        assert_eq!(judge(&chain, "a", 101, 200), Judgement::Reused);
-        assert_eq!(judge(&chain, "older", 101, 150), Judgement::Reused);
-        let used = chain.exchange(digest("c"), at(110));
-        assert_eq!(judge(&used, "a", 120, 150), Judgement::Reused, "its successor was used");
+        assert_eq!(judge(&chain, "a", 1_099, 1_500), Judgement::Raced);
+        assert_eq!(judge(&chain, "a", 1_100, 1_999), Judgement::Retry);
+        assert_eq!(judge(&chain, "a", 1_100, 2_000), Judgement::Reused);
+        assert_eq!(judge(&chain, "older", 1_100, 1_500), Judgement::Reused);
+        let used = chain.exchange(digest("c"), at(1_110));
+        assert_eq!(judge(&used, "a", 1_120, 1_500), Judgement::Reused, "its successor was used");
     }
 
     #[test]
-    fn a_retry_voids_the_successor_that_was_missed() {
-        let chain = rotated().retry(digest("b2"));
-        assert_eq!(judge(&chain, "b2", 150, 150), Judgement::Exchange);
-        assert_eq!(judge(&chain, "b", 150, 199), Judgement::Replaced);
-        assert_eq!(judge(&chain, "b", 150, 200), Judgement::Reused);
-        assert_eq!(judge(&chain, "a", 150, 199), Judgement::Retry);
+    fn without_grace_only_what_came_in_before_the_exchange_is_its_twin() {
+        let judge = |received| {
+            rotated().judge(digest("a"), at(received), Duration::ZERO, at(received.max(100)))
+        };
+        assert_eq!([99, 100, 101].map(judge)[..2], [Judgement::Raced; 2]);
+        assert_eq!(judge(101), Judgement::Reused);
     }
 
     #[test]
-    fn retries_are_bounded() {
-        let chain =
-            (0..RETRIES_MAX).fold(rotated(), |chain, n| chain.retry(digest(&n.to_string())));
-        assert_eq!(judge(&chain, "a", 150, 150), Judgement::Reused);
+    fn a_retry_voids_the_successor_that_was_missed_and_has_twins_of_its_own() {
+        let chain = rotated().retry(digest("b2"), at(1_100));
+        assert_eq!(judge(&chain, "b2", 1_150, 1_150), Judgement::Exchange);
+        assert_eq!(judge(&chain, "b", 1_150, 1_999), Judgement::Replaced);
+        assert_eq!(judge(&chain, "b", 1_150, 2_000), Judgement::Reused);
+        assert_eq!(judge(&chain, "a", 1_150, 1_999), Judgement::Raced);
+        assert_eq!(judge(&chain, "a", 2_100, 1_999), Judgement::Retry);
+    }
+
+    #[test]
+    fn retries_are_bounded_and_too_many_end_nothing() {
+        let retry = |chain: Rotation, n: usize| chain.retry(digest(&n.to_string()), at(100));
+        let chain = (0..RETRIES_MAX).fold(rotated(), retry);
+        assert_eq!(judge(&chain, "a", 1_500, 1_500), Judgement::Raced);
+        assert_eq!(judge(&chain, "a", 1_500, 2_000), Judgement::Reused);
     }
 }

@@ -54,6 +54,8 @@ pub(crate) const WRONG: &str = "not the password of anyone";
 /// Where requests come from unless a test says otherwise.
 pub(crate) const HOME: &str = "192.0.2.1";
 /// The smallest step of time.
+/// How long a repetition counts as the twin of a refresh.
+pub(crate) const TWINS: Duration = Duration::from_secs(1);
 pub(crate) const MOMENT: Duration = Duration::from_millis(1);
 /// How many callers race.
 pub(crate) const RACERS: usize = 16;

@@ -39,13 +39,23 @@ pub(super) fn limits(
     limits
 }
 
+/// Refuses a source that is known to be over its own limit, before any work is done for it.
+pub(super) fn check_source(deps: &Deps) -> Result<(), Stop<Refused>> {
+    let key = limit::key("source", &[&deps.source().to_string()]);
+    match deps.caches.reached.left(&deps.scope(), &key, deps.clock.now()) {
+        Some(left) => Err(Stop::Refused(Refused::Limited(left))),
+        None => Ok(()),
+    }
+}
+
 /// Counts an attempt; the first one over a limit is written to the audit log.
 pub(super) async fn count(
     deps: &Deps,
     limits: &[(String, Limit)],
     subject: Option<UserId>,
 ) -> Result<Attempt, Stop<Refused>> {
-    match Attempt::count(&deps.store, &deps.scope(), limits, deps.clock.now()).await? {
+    let reached = &deps.caches.reached;
+    match Attempt::count(&deps.store, &deps.scope(), reached, limits, deps.clock.now()).await? {
         Ok(attempt) => Ok(attempt),
         Err(Exceeded { retry_after, first }) => {
             if first {
@@ -75,7 +85,10 @@ fn about(event: Event, subject: Option<UserId>) -> Event {
 
 /// Gives a successful attempt back. If that fails it stays counted, which only costs attempts.
 pub(super) async fn give_back(deps: &Deps, attempt: Attempt) {
-    if let Err(fault) = attempt.give_back(&deps.store, &deps.scope(), deps.clock.now()).await {
+    let reached = &deps.caches.reached;
+    if let Err(fault) =
+        attempt.give_back(&deps.store, &deps.scope(), reached, deps.clock.now()).await
+    {
         tracing::warn!(%fault, "a successful attempt stays counted");
     }
 }

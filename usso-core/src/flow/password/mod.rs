@@ -1,7 +1,8 @@
 //! Passwords: register, sign in, change.
 //!
 //! Signing in:
-//! 1. take a place in the hashing budget, or be told to come back;
+//! 1. be told when the window ends if the source is known to be over its limit; take a place in the
+//!    hashing budget, or be told to come back;
 //! 2. count the attempt against its limits, or be told when the window ends;
 //! 3. read whom the identifier names, and the stored hash, or nobody's;
 //! 4. hash and compare; an unknown account costs the same reads, hash and audit entry;
@@ -16,8 +17,8 @@
 //!
 //! # Security
 //!
-//! The budget comes before the store, so a storm of sign-ins costs neither memory nor writes. The
-//! attempt is counted before it is made, so parallel requests cannot outrun the limits. Unknown
+//! The budget comes before the store, so a storm of sign-ins does not cost memory without bound. Who
+//! is over a limit is remembered until the window ends and costs no writes. The attempt is counted before it is made, so parallel requests cannot outrun the limits. Unknown
 //! accounts and wrong passwords share one refusal.
 
 mod attempts;
@@ -36,7 +37,7 @@ use crate::{
     },
     kernel::{
         event::{Event, EventType},
-        hashing::{Busy, Place},
+        hashing::Busy,
         id::UserId,
         limit,
         proof::{Method, Proof},
@@ -49,7 +50,7 @@ use crate::{
 };
 
 pub use attempts::Familiar;
-use attempts::{count, fail, give_back, limits, remember};
+use attempts::{check_source, count, fail, give_back, limits, remember};
 pub use operator::{Ensured, Wanted, ensure};
 use policy::judge;
 use stored::{Candidate, Stored, rehash};
@@ -196,7 +197,6 @@ pub async fn register(
     }
     let identifier = parse(identifier)?;
     let familiar = Familiar::key_of(&identifier.key(), deps);
-    let place = deps.hasher.place().map_err(refused)?;
     let limits = vec![(
         limit::key("register", &[&deps.source().to_string()]),
         deps.config.limits.registration,
@@ -204,7 +204,7 @@ pub async fn register(
     // A registration is not given back: what it makes stays.
     drop(count(deps, &limits, None).await?);
     let new = NewUser { identifiers: vec![identifier], name, ..NewUser::default() };
-    let (user, batch) = prepare(deps, new, password, place, None).await?;
+    let (user, batch) = prepare(deps, new, password, None).await?;
     let proof = prove(deps, &user);
     let tokens = match session::open(deps, &user, &proof, batch).await {
         Ok(tokens) => tokens,
@@ -227,10 +227,7 @@ pub async fn create(
     actor: UserId,
 ) -> Result<User, Stop<Refused>> {
     let (user, batch) = match password {
-        Some(password) => {
-            let place = deps.hasher.place().map_err(refused)?;
-            prepare(deps, new, password, place, Some(actor)).await?
-        }
+        Some(password) => prepare(deps, new, password, Some(actor)).await?,
         None => user::prepare(deps, new, Some(actor)).map_err(|stop| stop.map(Refused::User))?,
     };
     user::commit_new(deps, batch).await.map_err(|stop| stop.map(taken))?;
@@ -252,6 +249,7 @@ pub async fn sign_in(
     if !deps.tenant.is_active() {
         return Err(Stop::Refused(Refused::TenantSuspended));
     }
+    check_source(deps)?;
     let place = deps.hasher.place().map_err(refused)?;
     let identifier = Identifier::parse(identifier);
     // What is no identifier names nobody; it takes the same way to the same refusal.
@@ -354,12 +352,14 @@ async fn prepare(
     deps: &Deps,
     new: NewUser,
     password: Secret<String>,
-    place: Place,
     actor: Option<UserId>,
 ) -> Result<(User, Batch), Stop<Refused>> {
-    let password = judge(deps, password, &new.name, &new.identifiers).await?;
+    let (name, identifiers) = (new.name.clone(), new.identifiers.clone());
+    // The cheapest checks come first, the hash last.
     let (user, batch) = user::prepare(deps, new, actor).map_err(|stop| stop.map(Refused::User))?;
-    let data = deps.hasher.hash_in(place, password, &*deps.entropy).await?;
+    let password = judge(deps, password, &name, &identifiers).await?;
+    let data = deps.hasher.hash(password, &*deps.entropy).await;
+    let data = data.map_err(|stop| stop.map(Refused::from))?;
     let stored =
         Stored { user: user.id, method: Method::Password, data, changed_at: user.created_at };
     let batch = batch.insert(&deps.scope(), &stored);

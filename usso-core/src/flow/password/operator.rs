@@ -5,7 +5,7 @@ use crate::{
     deps::Deps,
     directory::{
         identifier,
-        user::{self, NewUser},
+        user::{self, NewUser, UserStatus},
     },
     kernel::{
         event::EventType, id::UserId, proof::Method, refusal::Stop, secret::Secret,
@@ -30,12 +30,12 @@ pub enum Ensured {
     Created,
     /// Nothing: all is as wanted.
     Unchanged,
-    /// Set the password or added roles; all sessions of the account ended.
+    /// Set the password, added roles or made the account active; all its sessions ended.
     Updated,
 }
 
 /// Makes sure that an account exists, on behalf of the operator; with [`Wanted::Always`] also that
-/// it has this password and these roles. Where nothing differs, nothing is written.
+/// it is active and has this password and these roles. Where nothing differs, nothing is written.
 ///
 /// # Errors
 ///
@@ -73,8 +73,7 @@ async fn create(
 ) -> Result<Ensured, Stop<Refused>> {
     let roles = roles.iter().map(|role| (*role).to_owned()).collect();
     let new = NewUser { identifiers: vec![identifier], roles, ..NewUser::default() };
-    let place = deps.hasher.place().map_err(refused)?;
-    let (_, batch) = prepare(deps, new, password, place, None).await?;
+    let (_, batch) = prepare(deps, new, password, None).await?;
     user::commit_new(deps, batch).await.map_err(|stop| stop.map(taken))?;
     Ok(Ensured::Created)
 }
@@ -95,11 +94,12 @@ async fn update(
         .filter(|role| !user.record.roles.iter().any(|held| held == *role))
         .map(|role| (*role).to_owned())
         .collect();
-    if verdict.matches && missing.is_empty() {
+    if verdict.matches && missing.is_empty() && user.record.is_active() {
         return Ok(Ensured::Unchanged);
     }
     let Versioned { record: mut user, version } = user;
     user.roles.extend(missing);
+    user.status = UserStatus::Active;
     user.epoch += 1;
     user.updated_at = deps.clock.now();
     let event = deps.event(EventType::PasswordReset)?.by("operator").on(owner);

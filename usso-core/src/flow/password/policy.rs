@@ -7,19 +7,17 @@ use super::Refused;
 use crate::{
     deps::Deps,
     directory::tenant::Settings,
-    kernel::{
-        refusal::{Fault, FaultKind, Stop},
-        secret::Secret,
-        text::Identifier,
-    },
+    kernel::{refusal::Stop, secret::Secret, text::Identifier},
 };
 
 /// The longest password in characters; longer ones gain nothing and cost time.
 const LENGTH_MAX: usize = 256;
 /// What is longer in bytes is too long in characters; checked before any work is done on it.
 pub(super) const BYTES_MAX: usize = LENGTH_MAX * 4;
-/// What `zxcvbn` looks at; its time grows with the square of it.
-const ESTIMATED_CHARS: usize = 72;
+/// How many characters `zxcvbn` looks at; its time grows faster than their number.
+const ESTIMATED_CHARS: usize = 32;
+/// How many words of the user's own it looks for.
+const WORDS_MAX: usize = 10;
 
 /// NFKC, so that one password typed on two keyboards is one password (NIST SP 800-63B section
 /// 3.1.1.2).
@@ -27,7 +25,8 @@ pub(super) fn normalise(password: &Secret<String>) -> Secret<String> {
     Secret::new(password.expose().nfkc().collect())
 }
 
-/// Judges a new password, beside the async threads since estimating takes milliseconds.
+/// Judges a new password, beside the async threads since estimating takes milliseconds, and within a
+/// bound of its own: it holds no place that a sign-in needs.
 pub(super) async fn judge(
     deps: &Deps,
     password: Secret<String>,
@@ -38,17 +37,18 @@ pub(super) async fn judge(
         return Err(Stop::Refused(Refused::TooLong));
     }
     let settings = deps.tenant.settings.clone();
-    let mut words: Vec<String> =
-        identifiers.iter().flat_map(Identifier::words).map(str::to_owned).collect();
-    words.extend(
-        name.split_whitespace().filter(|word| word.chars().count() >= 4).map(str::to_owned),
-    );
-    let judged = tokio::task::spawn_blocking(move || {
+    let words: Vec<String> = identifiers
+        .iter()
+        .flat_map(Identifier::words)
+        .chain(name.split_whitespace().filter(|word| word.chars().count() >= 4))
+        .map(|word| word.chars().take(ESTIMATED_CHARS).collect())
+        .take(WORDS_MAX)
+        .collect();
+    let judged = deps.hasher.estimate(move || {
         let password = normalise(&password);
         policy(&settings, &password, &words).map(|()| password)
     });
-    let judged = judged.await.map_err(|error| Fault::new(FaultKind::Hashing, error.to_string()))?;
-    judged.map_err(Stop::Refused)
+    judged.await.map_err(|stop| stop.map(Refused::from))?.map_err(Stop::Refused)
 }
 
 /// The password policy (NIST SP 800-63B section 3.1.1.2): length and guessability, no rules of
@@ -62,9 +62,14 @@ fn policy(settings: &Settings, password: &Secret<String>, words: &[String]) -> R
     if length > LENGTH_MAX {
         return Err(Refused::TooLong);
     }
+    let lower = password.to_lowercase();
+    if words.iter().any(|word| is_mostly(&lower, &word.to_lowercase())) {
+        return Err(Refused::Personal);
+    }
     let estimated: String = password.chars().take(ESTIMATED_CHARS).collect();
-    let general = zxcvbn::zxcvbn(&estimated, &[]);
-    let warning = general.feedback().and_then(Feedback::warning);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let estimate = zxcvbn::zxcvbn(&estimated, &words);
+    let warning = estimate.feedback().and_then(Feedback::warning);
     if matches!(
         warning,
         Some(
@@ -75,20 +80,10 @@ fn policy(settings: &Settings, password: &Secret<String>, words: &[String]) -> R
     ) {
         return Err(Refused::Common);
     }
-    let lower = password.to_lowercase();
-    if words.iter().any(|word| is_mostly(&lower, &word.to_lowercase())) {
-        return Err(Refused::Personal);
-    }
-    if u8::from(general.score()) < settings.password_min_strength {
+    if u8::from(estimate.score()) < settings.password_min_strength {
         return Err(Refused::Weak);
     }
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let personal = zxcvbn::zxcvbn(&estimated, &words);
-    if u8::from(personal.score()) < settings.password_min_strength {
-        Err(Refused::Personal)
-    } else {
-        Ok(())
-    }
+    Ok(())
 }
 
 /// Whether `word` makes up at least half of the password.
