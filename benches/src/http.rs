@@ -46,11 +46,13 @@ impl Server {
             .stderr(Stdio::inherit())
             .spawn()
             .unwrap();
+        let mut server = Self { address, process, ready_after: Duration::ZERO };
         loop {
-            if let Ok(mut connection) = Connection::open(&address).await
+            if let Ok(mut connection) = Connection::open(&server.address).await
                 && connection.send("GET", "/ready", "").await.0 == 200
             {
-                return Self { address, process, ready_after: started.elapsed() };
+                server.ready_after = started.elapsed();
+                return server;
             }
             assert!(started.elapsed() < Duration::from_secs(30), "the server does not start");
             tokio::time::sleep(Duration::from_millis(1)).await;

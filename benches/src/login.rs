@@ -71,7 +71,9 @@ fn raw_rate(threads: usize) -> f64 {
             })
         })
         .collect();
-    workers.into_iter().for_each(|worker| worker.join().unwrap());
+    for worker in workers {
+        worker.join().unwrap();
+    }
     done.load(Ordering::Relaxed) as f64 / started.elapsed().as_secs_f64()
 }
 

@@ -3,8 +3,8 @@
 //! `cargo xtask bench` runs all; `cargo xtask bench verify`, `login`, `refresh` or `server` runs one.
 #![expect(
     clippy::print_stdout,
-    clippy::expect_used,
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     clippy::disallowed_methods,
     clippy::cast_precision_loss,
     reason = "a program that measures and prints, and stops at the first thing that is wrong"
@@ -41,7 +41,7 @@ fn per_call(mut work: impl FnMut()) -> (Duration, Duration) {
 /// Prints a line of a table: what, median, best, and the ratio of the best to a limit's best.
 fn line(what: &str, (median, best): (Duration, Duration), limit: Duration) {
     let ratio = best.as_secs_f64() / limit.as_secs_f64();
-    println!("  {what:<44} {:>10.2?} {:>10.2?} {ratio:>8.2} x", median, best);
+    println!("  {what:<44} {median:>10.2?} {best:>10.2?} {ratio:>8.2} x");
 }
 
 #[tokio::main]

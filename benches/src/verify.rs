@@ -1,6 +1,6 @@
 //! Verifying one of our own tokens, beside the raw signature check and `jsonwebtoken`.
 
-use std::{hint::black_box, sync::Arc, time::Duration};
+use std::{collections::HashMap, hint::black_box, sync::Arc, time::Duration};
 
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256,
@@ -8,7 +8,7 @@ use aws_lc_rs::signature::{
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ed25519_dalek::{Signature, VerifyingKey};
-use jsonwebtoken::{DecodingKey, Validation, jwk::JwkSet};
+use jsonwebtoken::{DecodingKey, Validation, get_current_timestamp, jwk::JwkSet};
 use usso_core::{
     Config, Ports, Usso,
     directory::tenant::{self, NewTenant, Settings},
@@ -22,7 +22,7 @@ use usso_core::{
     session::keys,
     store::{Memory, Store},
 };
-use usso_verify::{Algorithm, Issuer, Jwks, KeySet, Verifier};
+use usso_verify::{Algorithm, Issuer, Jwks, KeySet, UserData, Verifier};
 
 use crate::{line, per_call};
 
@@ -60,17 +60,31 @@ fn table(algorithm: Algorithm, minted: &Minted) {
     line(&format!("{} jsonwebtoken aws_lc_rs", algorithm.as_str()), jsonwebtoken(minted), fastest);
 }
 
+/// The peer with the checks of [`Verifier`]: those it has, and the others around it.
 fn jsonwebtoken(minted: &Minted) -> (Duration, Duration) {
-    let header = jsonwebtoken::decode_header(&minted.token).unwrap();
+    const LEEWAY: u64 = 30;
     let set: JwkSet = serde_json::from_str(&minted.jwks).unwrap();
-    let key = DecodingKey::from_jwk(set.find(header.kid.as_deref().unwrap()).unwrap()).unwrap();
+    let key = |jwk| DecodingKey::from_jwk(jwk).unwrap();
+    let keys: HashMap<_, _> =
+        set.keys.iter().map(|jwk| (jwk.common.key_id.as_deref().unwrap(), key(jwk))).collect();
+    let header = jsonwebtoken::decode_header(&minted.token).unwrap();
     let mut validation = Validation::new(header.alg);
+    validation.set_required_spec_claims(&["aud", "exp", "iss", "sub"]);
     validation.set_audience(&[&minted.issuer]);
     validation.set_issuer(&[&minted.issuer]);
     validation.validate_nbf = true;
+    validation.leeway = LEEWAY;
     per_call(|| {
         let token = black_box(&minted.token);
-        black_box(jsonwebtoken::decode::<usso_verify::UserData>(token, &key, &validation).unwrap());
+        assert!(token.len() <= 8192);
+        let header = jsonwebtoken::decode_header(token).unwrap();
+        assert!(header.crit.is_none() && !header.extras.inner().contains_key("b64"));
+        assert!(matches!(header.typ.as_deref(), Some("at+jwt" | "application/at+jwt")));
+        let key = &keys[header.kid.as_deref().unwrap()];
+        let claims = jsonwebtoken::decode::<UserData>(token, key, &validation).unwrap().claims;
+        assert_eq!(claims.token_type.as_deref(), Some("access"));
+        assert!(claims.iat.is_none_or(|issued| issued <= get_current_timestamp() + LEEWAY));
+        black_box(claims);
     })
 }
 

@@ -73,8 +73,11 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     }
     tracing::info!(%bound, "ready");
     tokio::spawn(serve::keep_house(usso.clone()));
-    let bounds =
-        Bounds { connections: settings.connections, header_timeout: settings.header_timeout };
+    let bounds = Bounds {
+        connections: settings.connections,
+        header_timeout: settings.header_timeout,
+        write_timeout: settings.write_timeout,
+    };
     serve::run(listener, usso_axum::router(usso.clone(), settings.http), &bounds, stop).await;
     usso.checkpoint().await.map_err(Failure::start)
 }

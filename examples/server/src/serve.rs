@@ -3,8 +3,9 @@
 //! # Security
 //!
 //! A client that sends its request head byte by byte holds a connection for the header timeout at
-//! most (Slowloris). Past the connection limit, and while the process is out of file handles, new
-//! connections wait in the system's queue; those that are served go on.
+//! most (Slowloris); one that asks and takes nothing of the answers, for the write timeout. Past the
+//! connection limit, and while the process is out of file handles, new connections wait in the
+//! system's queue; those that are served go on.
 
 use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
@@ -22,6 +23,7 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::sleep,
 };
+use tokio_io_timeout::TimeoutWriter;
 use tower::Service as _;
 use usso_core::Usso;
 
@@ -39,12 +41,19 @@ pub(crate) struct Bounds {
     pub(crate) connections: usize,
     /// Time for the head of a request, and for a connection to stay unused.
     pub(crate) header_timeout: Duration,
+    /// How long a write may make no progress.
+    pub(crate) write_timeout: Duration,
 }
 
 /// Serves until a signal to stop, then finishes the requests that run.
 pub(crate) async fn run(listener: TcpListener, router: Router, bounds: &Bounds, stop: Stop) {
     let places = Arc::new(Semaphore::new(bounds.connections));
-    let served = Served { http: builder(bounds), router, graceful: GracefulShutdown::new() };
+    let served = Served {
+        http: builder(bounds),
+        write_timeout: bounds.write_timeout,
+        router,
+        graceful: GracefulShutdown::new(),
+    };
     let mut stop = pin!(stop.asked());
     loop {
         let next = async {
@@ -77,6 +86,7 @@ fn builder(bounds: &Bounds) -> http1::Builder {
 
 struct Served {
     http: http1::Builder,
+    write_timeout: Duration,
     router: Router,
     graceful: GracefulShutdown,
 }
@@ -92,7 +102,9 @@ impl Served {
             request.extensions_mut().insert(ConnectInfo(peer));
             router.clone().call(request)
         });
-        let connection = self.http.serve_connection(TokioIo::new(stream), service);
+        let mut stream = TimeoutWriter::new(stream);
+        stream.set_timeout(Some(self.write_timeout));
+        let connection = self.http.serve_connection(TokioIo::new(Box::pin(stream)), service);
         let connection = self.graceful.watch(connection);
         tokio::spawn(async move {
             let _held = place;

@@ -39,6 +39,7 @@ pub(crate) struct Settings {
     pub(crate) log: String,
     pub(crate) connections: usize,
     pub(crate) header_timeout: Duration,
+    pub(crate) write_timeout: Duration,
     pub(crate) http: HttpConfig,
     /// The engine's own settings, without the issuer.
     pub(crate) engine: Config,
@@ -108,6 +109,7 @@ impl Settings {
             log: String::new(),
             connections: 1,
             header_timeout: Duration::ZERO,
+            write_timeout: Duration::ZERO,
             http: HttpConfig::default(),
             engine: Config::new(""),
         }

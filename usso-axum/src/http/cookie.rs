@@ -70,7 +70,7 @@ fn auth_path(path: &str) -> &str {
 /// From which site a request comes, by what the browser says.
 pub(crate) struct Site {
     origin: Option<String>,
-    fetch_site: Option<String>,
+    relation: Option<String>,
     /// The host that the request was sent to, as far as it can be believed.
     host: Option<String>,
 }
@@ -85,7 +85,7 @@ impl FromRequestParts<App> for Site {
             sent.then(|| single(&parts.headers, name).unwrap_or("?").to_owned())
         };
         let host = Asked::of(parts, &app.config.trusted_proxies)?.host;
-        Ok(Self { origin: text(&header::ORIGIN), fetch_site: text(&FETCH_SITE), host })
+        Ok(Self { origin: text(&header::ORIGIN), relation: text(&FETCH_SITE), host })
     }
 }
 
@@ -96,9 +96,9 @@ impl Site {
     /// Programs that are no browsers send neither header and pass: nobody can make them send a
     /// cookie.
     pub(crate) fn check(&self, deps: &Deps) -> Result<(), Failure> {
-        let own = match (&self.origin, &self.fetch_site) {
+        let own = match (&self.origin, &self.relation) {
             (Some(origin), _) => self.is_own(origin, deps),
-            (None, Some(site)) => matches!(site.as_str(), "same-origin" | "none"),
+            (None, Some(relation)) => matches!(relation.as_str(), "same-origin" | "none"),
             (None, None) => true,
         };
         if own {

@@ -219,7 +219,7 @@ async fn a_caller_is_looked_at_after_its_body_was_read() {
     // The last byte of the body comes once the caller was suspended.
     let (suspended, wait) = tokio::sync::oneshot::channel();
     let body = json!({ "identifiers": ["x@example.com"] }).to_string();
-    let stream = async_stream(body, wait);
+    let stream = slow_body(&body, wait);
     let slow = Call::new("POST", &api("users")).bearer(&admin).raw("application/json", stream);
     let suspend = async {
         let status = json!({ "status": "suspended" });
@@ -232,7 +232,7 @@ async fn a_caller_is_looked_at_after_its_body_was_read() {
 }
 
 /// A body whose last byte waits.
-fn async_stream(body: String, wait: tokio::sync::oneshot::Receiver<()>) -> axum::body::Body {
+fn slow_body(body: &str, wait: tokio::sync::oneshot::Receiver<()>) -> axum::body::Body {
     let (head, tail) = body.split_at(body.len() - 1);
     let (head, tail) = (head.to_owned(), tail.to_owned());
     let parts = futures_util::stream::once(async { Ok::<_, std::io::Error>(head) });

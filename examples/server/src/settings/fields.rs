@@ -137,6 +137,16 @@ pub(super) const FIELDS: &[Field] = &[
         },
     ),
     field(
+        ("USSO_WRITE_TIMEOUT_SECONDS", "write_timeout_seconds"),
+        Value("30"),
+        "Time after which a client that takes nothing of its answer is given up on",
+        |settings, text| {
+            let seconds = values::number(text, 1..=3600)?;
+            settings.write_timeout = Duration::from_secs(seconds);
+            Ok(())
+        },
+    ),
+    field(
         ("USSO_HASHING_MEMORY_KIB", "hashing.memory_kib"),
         Value("19456"),
         "Memory of one password hash",

@@ -53,9 +53,15 @@ fn register(client: &mut Client, identifier: &str) -> io::Result<Answer> {
     client.call("POST", "/api/sso/v1/auth/register", "", Some(&body))
 }
 
+/// For a second after an exchange, a repetition is told that it is its twin: then ask again.
 fn refresh(client: &mut Client, token: &str) -> io::Result<Answer> {
     let body = json!({"refresh_token": token});
-    client.call("POST", "/api/sso/v1/auth/refresh", "", Some(&body))
+    loop {
+        let answer = client.call("POST", "/api/sso/v1/auth/refresh", "", Some(&body))?;
+        if answer.status != 409 {
+            return Ok(answer);
+        }
+    }
 }
 
 impl Writer {

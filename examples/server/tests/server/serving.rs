@@ -82,6 +82,26 @@ fn connections_over_the_limit_wait_for_a_place() {
 }
 
 #[test]
+fn clients_that_do_not_read_their_answers_are_given_up_on() {
+    let mut place = Place::new();
+    place.set("USSO_CONNECTIONS", "2");
+    place.set("USSO_WRITE_TIMEOUT_SECONDS", "1");
+    // Only the other timeout can end a connection.
+    place.set("USSO_HEADER_TIMEOUT_SECONDS", "3600");
+    let server = place.start();
+    // Little to send, and more to answer than the system keeps for a client.
+    let requests = (head("GET", "/openapi.json", "", 0) + "\r\n").repeat(500);
+    let mut deaf = [server.client(), server.client()];
+    for client in &mut deaf {
+        client.send(requests.as_bytes()).unwrap();
+    }
+    let (mut one, mut two) = (server.client(), server.client());
+    assert_eq!(one.get("/health", "").status, 200);
+    assert_eq!(two.get("/health", "").status, 200);
+    drop(deaf);
+}
+
+#[test]
 fn running_out_of_file_handles_is_survived() {
     let place = Place::new();
     let mut command = place.command(Path::new("sh"));

@@ -22,6 +22,8 @@ fn every_bad_setting_is_refused_by_name() {
         ("USSO_LOG", "usso=loud"),
         ("USSO_CONNECTIONS", "0"),
         ("USSO_HEADER_TIMEOUT_SECONDS", "0"),
+        ("USSO_WRITE_TIMEOUT_SECONDS", "0"),
+        ("USSO_WRITE_TIMEOUT_SECONDS", "3601"),
         ("USSO_HASHING_MEMORY_KIB", "7"),
         ("USSO_HASHING_ITERATIONS", "21"),
         ("USSO_HASHING_CONCURRENT", "0"),
