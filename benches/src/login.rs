@@ -19,6 +19,13 @@ use usso_core::{
 const PASSWORD: &str = "correct horse battery staple";
 const FOR: Duration = Duration::from_secs(4);
 
+/// How many people sign in.
+const USERS: usize = 64;
+
+fn name(number: usize) -> String {
+    format!("user{number}@example.com")
+}
+
 /// Prints the table.
 pub(crate) async fn run() {
     let threads = std::thread::available_parallelism().unwrap().get();
@@ -92,8 +99,10 @@ impl Bench {
         let usso = Usso::start(config, Ports::new(Store::new(sqlite), custody)).await.unwrap();
         let bench = Self { usso, _directory: directory };
         let deps = bench.deps().await;
-        let secret = Secret::new(PASSWORD.to_owned());
-        password::register(&deps, "user@example.com", secret, String::new()).await.unwrap();
+        for number in 0..USERS {
+            let secret = Secret::new(PASSWORD.to_owned());
+            password::register(&deps, &name(number), secret, String::new()).await.unwrap();
+        }
         bench
     }
 
@@ -106,19 +115,20 @@ impl Bench {
         let started = Instant::now();
         let mut workers = tokio::task::JoinSet::new();
         // As many again wait their turn, so that no processor waits for a disk.
-        for _ in 0..2 * at_once {
+        for worker in 0..2 * at_once {
             let deps = self.deps().await;
             workers.spawn(async move {
-                let mut done = 0u64;
+                let mut done = 0;
                 while started.elapsed() < FOR {
                     let secret = Secret::new(PASSWORD.to_owned());
-                    password::sign_in(&deps, "user@example.com", secret).await.unwrap();
+                    let name = name((worker * 17 + done) % USERS);
+                    password::sign_in(&deps, &name, secret).await.unwrap();
                     done += 1;
                 }
                 done
             });
         }
-        let done: u64 = workers.join_all().await.into_iter().sum();
+        let done: usize = workers.join_all().await.into_iter().sum();
         done as f64 / started.elapsed().as_secs_f64()
     }
 }

@@ -1,7 +1,8 @@
 //! `/openapi.json`, generated from the handlers, and a page that shows it.
 
 use axum::{
-    Json, Router,
+    Router,
+    body::Bytes,
     http::{HeaderValue, header},
     response::{IntoResponse, Response},
     routing::get,
@@ -19,9 +20,12 @@ const STYLE: &str = include_str!("docs.css");
 /// The page loads its own files and nothing else.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
-pub(crate) fn router(openapi: OpenApi) -> Router<App> {
+pub(crate) fn router(openapi: &OpenApi) -> Router<App> {
+    // Written once: the document does not change while the program runs.
+    let openapi = Bytes::from(serde_json::to_vec(openapi).unwrap_or_default());
+    let json = [(header::CONTENT_TYPE, "application/json")];
     Router::new()
-        .route("/openapi.json", get(async move || Json(openapi.clone())))
+        .route("/openapi.json", get(async move || (json, openapi.clone())))
         .route("/docs", get(async || file("text/html; charset=utf-8", PAGE)))
         .route("/docs.js", get(async || file("text/javascript; charset=utf-8", SCRIPT)))
         .route("/docs.css", get(async || file("text/css; charset=utf-8", STYLE)))

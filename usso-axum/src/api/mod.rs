@@ -62,7 +62,7 @@ pub fn router(usso: Usso, config: HttpConfig) -> Router {
     let tenanted = tenanted.with_state(app.clone());
     Router::new()
         .merge(health::router())
-        .merge(docs::router(openapi))
+        .merge(docs::router(&openapi))
         .with_state(app.clone())
         .merge(tenanted.clone())
         .nest("/t/{tenant}", tenanted)

@@ -94,7 +94,8 @@ pub trait Record: Serialize + DeserializeOwned + Send + Sync {
         Vec::new()
     }
 
-    /// From when on [`Store::purge`](super::Store::purge) may remove it. Whether it still counts is the flow's to judge.
+    /// From when on [`Store::purge`](super::Store::purge) may remove it. Whether it still counts is
+    /// the flow's to judge.
     fn expires_at(&self) -> Option<UnixTime> {
         None
     }
