@@ -114,8 +114,8 @@ impl Bench {
     async fn rate(&self, at_once: usize) -> f64 {
         let started = Instant::now();
         let mut workers = tokio::task::JoinSet::new();
-        // As many again wait their turn, so that no processor waits for a disk.
-        for worker in 0..2 * at_once {
+        // Some wait their turn, so that no processor waits for a disk.
+        for worker in 0..4 * at_once {
             let deps = self.deps().await;
             workers.spawn(async move {
                 let mut done = 0;
