@@ -8,7 +8,7 @@ use axum::{
     routing::get,
 };
 use utoipa::openapi::{
-    ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder,
+    ComponentsBuilder, Content, InfoBuilder, OpenApi, OpenApiBuilder, Ref, ResponseBuilder,
     security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
@@ -46,6 +46,22 @@ pub(crate) fn document() -> OpenApi {
         ))
         .build();
     OpenApiBuilder::new().info(info).components(Some(components)).build()
+}
+
+/// Says of every operation what its refusals look like, besides those that it names itself: any may
+/// meet a limit of the request, an unknown tenant or a store that does not answer.
+pub(crate) fn describe_refusals(openapi: &mut OpenApi) {
+    let body = Content::new(Some(Ref::from_schema_name("ErrorBody")));
+    let description = "Any other refusal: `request.…`, `tenant.…`, `token.…`, `store.…`";
+    let refusal =
+        ResponseBuilder::new().description(description).content("application/json", body).build();
+    for item in openapi.paths.paths.values_mut() {
+        let operations = [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete];
+        for operation in operations.into_iter().flatten() {
+            let named = &mut operation.responses.responses;
+            named.entry("default".to_owned()).or_insert_with(|| refusal.clone().into());
+        }
+    }
 }
 
 fn file(kind: &'static str, text: &'static str) -> Response {

@@ -58,7 +58,8 @@ pub(crate) struct App {
 /// Every refusal is `{"error_code", "message": {"en"}, "detail"?, "request_id"}`.
 pub fn router(usso: Usso, config: HttpConfig) -> Router {
     let app = App { usso, config: Arc::new(config), metrics: Metrics::new() };
-    let (tenanted, openapi) = tenanted().split_for_parts();
+    let (tenanted, mut openapi) = tenanted().split_for_parts();
+    docs::describe_refusals(&mut openapi);
     let tenanted = tenanted.with_state(app.clone());
     Router::new()
         .merge(health::router())

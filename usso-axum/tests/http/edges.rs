@@ -175,6 +175,13 @@ async fn the_document_lists_every_route_and_the_page_shows_it() {
     let paths = document.json["paths"].as_object().unwrap();
     let operations: usize = paths.values().map(|path| path.as_object().unwrap().len()).sum();
     assert_eq!(operations, 25, "{:?}", paths.keys().collect::<Vec<_>>());
+    for (path, operations) in paths {
+        for operation in operations.as_object().unwrap().values() {
+            let refusal = &operation["responses"]["default"]["content"]["application/json"];
+            assert_eq!(refusal["schema"]["$ref"], "#/components/schemas/ErrorBody", "{path}");
+        }
+    }
+    assert!(document.json["components"]["schemas"]["ErrorBody"].is_object());
     assert!(paths.contains_key("/api/sso/v1/auth/login"));
     let page = get("/docs").send(&world).await;
     assert!(page.text.contains("docs.js"));
