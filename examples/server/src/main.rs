@@ -54,9 +54,12 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 async fn serve(settings: Settings) -> Result<(), Failure> {
     let stop = Stop::listen().map_err(Failure::start)?;
-    let listener = TcpListener::bind(settings.listen)
-        .await
-        .map_err(|error| Failure::start(format!("USSO_LISTEN: {}: {error}", settings.listen)))?;
+    let listener = TcpListener::bind(settings.listen).await.map_err(|error| {
+        Failure::start(format!(
+            "USSO_LISTEN: {}: {error}; choose another port if it is taken",
+            settings.listen
+        ))
+    })?;
     let bound = listener.local_addr().map_err(Failure::start)?;
     let issuer = settings.issuer.clone();
     let issuer = issuer.unwrap_or_else(|| format!("http://localhost:{}", bound.port()));

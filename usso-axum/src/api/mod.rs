@@ -53,6 +53,8 @@ pub(crate) struct App {
 /// `router.into_make_service_with_connect_info::<SocketAddr>()`: without it all clients count as
 /// one source, and `/metrics` answers nobody but everybody's or nobody's setting.
 ///
+/// It has no fallback of its own: merged into an app, unknown addresses are the app's.
+///
 /// # Errors of requests
 ///
 /// Every refusal is `{"error_code", "message": {"en"}, "detail"?, "request_id"}`.
@@ -67,7 +69,6 @@ pub fn router(usso: Usso, config: HttpConfig) -> Router {
         .with_state(app.clone())
         .merge(tenanted.clone())
         .nest("/t/{tenant}", tenanted)
-        .fallback(async || Failure::unknown_route())
         .method_not_allowed_fallback(async || Failure::wrong_method())
         .layer(cors::layer(app.clone()))
         .layer(CatchPanicLayer::custom(panicked))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::{
     body::Body,
     extract::{MatchedPath, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
@@ -25,6 +25,7 @@ use crate::api::App;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const REQUEST_ID_MAX: usize = 64;
+const UNMATCHED: &str = "unmatched";
 const SECONDS: &[f64] =
     &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
 
@@ -72,16 +73,17 @@ pub(crate) async fn observe(State(app): State<App>, mut request: Request, next: 
     let watch = Stopwatch::start();
     let id = request_id(request.headers());
     let method = method_label(&request);
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or("unmatched", MatchedPath::as_str)
-        .to_owned();
+    let route =
+        request.extensions().get::<MatchedPath>().map_or(UNMATCHED, MatchedPath::as_str).to_owned();
     request.extensions_mut().insert(RequestId(Arc::clone(&id)));
     let span = tracing::info_span!("request", request_id = &*id);
     let answer =
         tokio::time::timeout(app.config.request_timeout, next.run(request).instrument(span)).await;
     let mut response = answer.unwrap_or_else(|_| Failure::timeout().into_response());
+    // An address that is no route of ours, and of no app around us.
+    if route == UNMATCHED && response.status() == StatusCode::NOT_FOUND {
+        response = Failure::unknown_route().into_response();
+    }
     let seconds = watch.elapsed().as_secs_f64();
     app.metrics.count(method, &route, &response, seconds);
     let code = response.extensions().get::<Failure>().map(Failure::code);

@@ -194,3 +194,12 @@ async fn health_and_readiness_answer() {
     assert_eq!(get("/health").send(&world).await.status, 200);
     assert_eq!(get("/ready").send(&world).await.status, 200);
 }
+
+#[tokio::test]
+async fn an_app_around_it_keeps_its_own_fallback() {
+    let mut world = World::new().await;
+    let app = axum::Router::new().fallback(async || "the app's own page");
+    world.router = app.merge(world.router);
+    assert_eq!(get("/nothing").send(&world).await.text, "the app's own page");
+    assert_eq!(get(&api("me")).send(&world).await.refusal(), (401, "access.token_missing"));
+}
