@@ -360,6 +360,19 @@ async fn an_account_without_a_password_gets_the_operators() {
 }
 
 #[tokio::test]
+async fn an_administrator_that_was_suspended_is_active_again_after_the_operators_reset() {
+    let world = World::new().await;
+    ensure(&world, always(PASSWORD)).await;
+    let deps = world.deps().await;
+    let id = world.caller(&world.sign_in("root").await.unwrap()).await.unwrap().user.id;
+    let update = Update { status: Some(UserStatus::Suspended), ..Update::default() };
+    user::update(&deps, id, update, actor()).await.unwrap();
+    assert_eq!(code(&world.sign_in("root").await), "user.not_active");
+    assert_eq!(ensure(&world, always(PASSWORD)).await, Ensured::Updated);
+    assert_eq!(code(&world.sign_in("root").await), "ok");
+}
+
+#[tokio::test]
 async fn engines_that_ensure_one_account_at_one_moment_make_one() {
     for world in World::on_each_store().await {
         let deps = world.deps().await;

@@ -499,3 +499,22 @@ async fn roles_given_after_the_sign_in_are_in_the_next_access_token() {
     let claims = world.caller(&refreshed).await.unwrap().claims;
     assert_eq!(claims.roles, ["editor"]);
 }
+
+#[tokio::test]
+async fn refreshing_again_and_again_leaves_one_audit_entry_a_minute() {
+    let world = World::new().await;
+    let (_, mut tokens) = world.register("alice").await;
+    for _ in 0..5 {
+        tokens = world.refresh(&tokens).await.unwrap();
+        world.advance(MOMENT);
+    }
+    let noted = async || {
+        let events = events(&world.deps().await).await;
+        let refreshed = usso_core::kernel::event::EventType::SessionRefreshed;
+        events.iter().filter(|event| event.kind == refreshed).count()
+    };
+    assert_eq!(noted().await, 1);
+    world.advance(Duration::from_secs(60));
+    world.refresh(&tokens).await.unwrap();
+    assert_eq!(noted().await, 2);
+}

@@ -435,6 +435,24 @@ mod tests {
         assert!(!verify(&hasher, "right", None).await.unwrap().matches);
     }
 
+    #[tokio::test]
+    async fn estimates_are_bounded_and_take_no_place_of_a_hash() {
+        let config = Config { concurrent: 1, waiting: 0, ..Config::cheap() };
+        let hasher = Hasher::new(&config).unwrap();
+        let (finish, wait) = std::sync::mpsc::channel::<()>();
+        let held = tokio::spawn({
+            let hasher = hasher.clone();
+            async move { hasher.estimate(move || wait.recv()).await.is_ok() }
+        });
+        while hasher.0.estimates.place().is_ok() {
+            tokio::task::yield_now().await;
+        }
+        assert!(matches!(hasher.estimate(|| ()).await, Err(Stop::Refused(Busy))));
+        assert!(verify(&hasher, "x", None).await.is_ok(), "sign-ins go on");
+        finish.send(()).unwrap();
+        assert!(held.await.unwrap());
+    }
+
     #[test]
     fn damaged_and_hostile_hashes_are_faults() {
         let good = encode(&Config::cheap().check().unwrap(), &[1; 16], &[2; 32]).0;
