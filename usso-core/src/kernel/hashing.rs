@@ -440,16 +440,16 @@ mod tests {
         let config = Config { concurrent: 1, waiting: 0, ..Config::cheap() };
         let hasher = Hasher::new(&config).unwrap();
         let (finish, wait) = std::sync::mpsc::channel::<()>();
-        let (begin, begun) = tokio::sync::oneshot::channel();
+        let (start, running) = tokio::sync::oneshot::channel();
         let work = move || {
-            begin.send(()).unwrap();
+            start.send(()).unwrap();
             wait.recv()
         };
         let held = tokio::spawn({
             let hasher = hasher.clone();
             async move { hasher.estimate(work).await.is_ok() }
         });
-        begun.await.unwrap();
+        running.await.unwrap();
         assert!(matches!(hasher.estimate(|| ()).await, Err(Stop::Refused(Busy))));
         assert!(verify(&hasher, "x", None).await.is_ok(), "sign-ins go on");
         finish.send(()).unwrap();
