@@ -32,6 +32,9 @@ pub enum VerifyError {
     Expired,
     /// The token says that it was issued in the future.
     IssuedInFuture,
+    /// The issuer's keys cannot be had at present. This is the verifier's trouble, not the token's:
+    /// answer 503, not 401.
+    KeysUnavailable,
     /// The token is not three strict base64url segments with a JSON object in the first two.
     Malformed,
     /// The token's `nbf` has not come yet.
@@ -65,6 +68,7 @@ impl VerifyError {
             Self::DuplicateMember => "token.duplicate_member",
             Self::Expired => "token.expired",
             Self::IssuedInFuture => "token.issued_in_future",
+            Self::KeysUnavailable => "token.keys_unavailable",
             Self::Malformed => "token.malformed",
             Self::NotYetValid => "token.not_yet_valid",
             Self::Signature => "token.signature",
@@ -89,6 +93,7 @@ impl fmt::Display for VerifyError {
             Self::DuplicateMember => "the token has two members of one name",
             Self::Expired => "the token has expired",
             Self::IssuedInFuture => "the token was issued in the future",
+            Self::KeysUnavailable => "the issuer's keys cannot be had at present",
             Self::Malformed => "the token is malformed",
             Self::NotYetValid => "the token is not valid yet",
             Self::Signature => "the token's signature is not valid",
@@ -221,7 +226,8 @@ mod tests {
             VerifyError::Critical => VerifyError::DuplicateMember,
             VerifyError::DuplicateMember => VerifyError::Expired,
             VerifyError::Expired => VerifyError::IssuedInFuture,
-            VerifyError::IssuedInFuture => VerifyError::Malformed,
+            VerifyError::IssuedInFuture => VerifyError::KeysUnavailable,
+            VerifyError::KeysUnavailable => VerifyError::Malformed,
             VerifyError::Malformed => VerifyError::NotYetValid,
             VerifyError::NotYetValid => VerifyError::Signature,
             VerifyError::Signature => VerifyError::TokenType,
@@ -240,7 +246,7 @@ mod tests {
         let codes = every.map(VerifyError::code).collect::<Vec<_>>().join("\n");
         let pinned = "token.algorithm\ntoken.audience\ntoken.claim_invalid\ntoken.claim_missing\n\
                       token.critical\ntoken.duplicate_member\ntoken.expired\n\
-                      token.issued_in_future\ntoken.malformed\ntoken.not_yet_valid\n\
+                      token.issued_in_future\ntoken.keys_unavailable\ntoken.malformed\ntoken.not_yet_valid\n\
                       token.signature\ntoken.token_type\ntoken.too_deep\ntoken.too_large\n\
                       token.typ\ntoken.unknown_issuer\ntoken.unknown_key";
         assert_eq!(codes, pinned);

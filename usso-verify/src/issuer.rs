@@ -8,22 +8,8 @@ use crate::claims::UserData;
 use crate::error::{ConfigError, VerifyError};
 use crate::key::VerifyingKey;
 use crate::key_set::KeySet;
+use crate::source::KeySource;
 use crate::token::Header;
-
-/// Gives the current keys of an issuer, without waiting.
-///
-/// A fixed set is an `Arc<KeySet>`. A source that follows a remote JWKS is another implementation:
-/// it answers from its last snapshot and refreshes beside the request path.
-pub trait KeySource: Send + Sync {
-    /// Gives the keys that are good now.
-    fn keys(&self) -> Arc<KeySet>;
-}
-
-impl KeySource for Arc<KeySet> {
-    fn keys(&self) -> Arc<KeySet> {
-        Self::clone(self)
-    }
-}
 
 /// An issuer whose tokens are accepted: its name, its keys and its rules.
 ///
@@ -151,8 +137,8 @@ impl Issuer {
     }
 
     /// Gives the keys that are good now.
-    pub(crate) fn keys(&self) -> Arc<KeySet> {
-        self.keys.keys()
+    pub(crate) fn keys(&self, now: u64) -> Result<Arc<KeySet>, VerifyError> {
+        self.keys.keys(now).ok_or(VerifyError::KeysUnavailable)
     }
 
     /// Judges authenticated claims: audience and kind of token.

@@ -80,7 +80,7 @@ impl Verifier {
         let issuer = self.shared.issuers.get(token.claimed_issuer()?);
         let issuer = issuer.ok_or(VerifyError::UnknownIssuer)?;
         issuer.judge_header(&token.header)?;
-        let keys = issuer.keys();
+        let keys = issuer.keys(now)?;
         let key = pick(&keys, &token.header)?;
         let claims = UserData::try_from(token.authenticate(key)?)?;
         issuer.judge_claims(&claims)?;

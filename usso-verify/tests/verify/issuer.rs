@@ -62,9 +62,12 @@ fn t11_the_rules_of_one_issuer_do_not_apply_to_another() {
 fn an_unknown_issuer_is_refused_before_any_key_is_asked_for() {
     struct Spy(Arc<Mutex<u32>>);
     impl KeySource for Spy {
-        fn keys(&self) -> Arc<KeySet> {
+        fn keys(&self, _now: u64) -> Option<Arc<KeySet>> {
             *self.0.lock().unwrap() += 1;
-            Arc::new(KeySet::default())
+            Some(Arc::new(KeySet::default()))
+        }
+        fn generation(&self, _now: u64) -> Option<u64> {
+            Some(0)
         }
     }
     let (signer, asked) = (Signer::ed25519(1), Arc::new(Mutex::new(0)));
@@ -81,8 +84,11 @@ fn an_unknown_issuer_is_refused_before_any_key_is_asked_for() {
 fn a_rotation_is_seen_by_every_clone_of_the_verifier() {
     struct Rotating(Arc<Mutex<Arc<KeySet>>>);
     impl KeySource for Rotating {
-        fn keys(&self) -> Arc<KeySet> {
-            Arc::clone(&self.0.lock().unwrap())
+        fn keys(&self, _now: u64) -> Option<Arc<KeySet>> {
+            Some(Arc::clone(&self.0.lock().unwrap()))
+        }
+        fn generation(&self, _now: u64) -> Option<u64> {
+            Some(0)
         }
     }
     let (old, new) = (Signer::ed25519(1), Signer::ed25519(2));

@@ -1,0 +1,52 @@
+//! Where the keys of an issuer come from.
+
+use std::sync::Arc;
+
+use crate::fetch::BoxFuture;
+use crate::key_set::KeySet;
+
+/// Gives the keys of an issuer.
+///
+/// A fixed set is an `Arc<KeySet>`. A set that is fetched is another implementation: it answers
+/// from its last snapshot, and fetches beside the request path.
+pub trait KeySource: Send + Sync {
+    /// Gives the keys that are good at `now`, without waiting; `None` while there are none to trust:
+    /// never fetched, or too old. `now` is in seconds since the epoch.
+    fn keys(&self, now: u64) -> Option<Arc<KeySet>>;
+
+    /// Gives a number that differs from every earlier one when [`keys`](Self::keys) no longer
+    /// answers as it did then; `None` when it answers with `None`.
+    ///
+    /// A token that was verified before is verified again when this number changed. It is asked
+    /// for each such token and should cost nanoseconds.
+    fn generation(&self, now: u64) -> Option<u64>;
+
+    /// Gives what to wait for before asking [`keys`](Self::keys) once more, or `None` if asking
+    /// again is of no use now. Does not wait itself, and starts at most one request at a time.
+    fn refresh(&self, need: Need<'_>, now: u64) -> Option<BoxFuture<'static, ()>> {
+        let _ = (need, now);
+        None
+    }
+}
+
+/// Why a verifier wants other keys than it got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Need<'k> {
+    /// There are no keys at all.
+    Keys,
+    /// There is no key of this name, taken from a token that nothing vouches for.
+    Kid(&'k str),
+    /// A signature does not fit the key of this name: it may have been replaced under its name.
+    Replacement(&'k str),
+}
+
+impl KeySource for Arc<KeySet> {
+    fn keys(&self, _now: u64) -> Option<Arc<KeySet>> {
+        Some(Self::clone(self))
+    }
+
+    fn generation(&self, _now: u64) -> Option<u64> {
+        Some(0)
+    }
+}
