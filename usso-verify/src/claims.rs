@@ -1,10 +1,9 @@
 //! The claims of a verified token, typed.
 
-use std::collections::HashSet;
-
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::{Map, Value};
 
+use crate::claim_set::{Claim, ClaimSet, audience};
 use crate::error::VerifyError;
 
 /// Who is calling and what the issuer says about them: the claims of one access token.
@@ -73,6 +72,9 @@ pub struct UserData {
     /// USSO's signing level, carried only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signing_level: Option<String>,
+    /// What the sender must prove to hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cnf: Option<Confirmation>,
     /// All other claims.
     #[serde(flatten)]
     pub claims: Map<String, Value>,
@@ -117,6 +119,72 @@ impl UserData {
         self.text("phone")
     }
 
+    /// Says whether the subject is a service account: USSO names them `service:…`.
+    #[must_use]
+    pub fn is_service(&self) -> bool {
+        self.sub.starts_with("service:")
+    }
+
+    /// Says whether the claim `groups` lists exactly this group.
+    ///
+    /// # Spec
+    ///
+    /// RFC 9068 §2.2.3.1.
+    #[must_use]
+    pub fn has_group(&self, group: &str) -> bool {
+        self.lists("groups", group)
+    }
+
+    /// Says whether the claim `entitlements` lists exactly this entitlement.
+    ///
+    /// # Spec
+    ///
+    /// RFC 9068 §2.2.3.1.
+    #[must_use]
+    pub fn has_entitlement(&self, entitlement: &str) -> bool {
+        self.lists("entitlements", entitlement)
+    }
+
+    /// Gives the subject that acts for this one, if the token was exchanged for delegation.
+    ///
+    /// # Spec
+    ///
+    /// RFC 8693 §4.1.
+    #[must_use]
+    pub fn actor(&self) -> Option<&str> {
+        self.claims.get("act")?.get("sub")?.as_str()
+    }
+
+    /// Says whether the claim is there. An empty list counts as absent.
+    #[must_use]
+    pub fn has_claim(&self, claim: &str) -> bool {
+        match claim {
+            "iss" | "sub" | "exp" => true,
+            "aud" => !self.aud.is_empty(),
+            "iat" => self.iat.is_some(),
+            "nbf" => self.nbf.is_some(),
+            "jti" => self.jti.is_some(),
+            "client_id" => self.client_id.is_some(),
+            "token_type" => self.token_type.is_some(),
+            "session_id" => self.session_id.is_some(),
+            "tenant_id" => self.tenant_id.is_some(),
+            "workspace_id" => self.workspace_id.is_some(),
+            "roles" => !self.roles.is_empty(),
+            "scope" | "scopes" => !self.scopes.is_empty(),
+            "acr" => self.acr.is_some(),
+            "amr" => !self.amr.is_empty(),
+            "auth_time" => self.auth_time.is_some(),
+            "signing_level" => self.signing_level.is_some(),
+            "cnf" => self.cnf.is_some(),
+            other => self.claims.contains_key(other),
+        }
+    }
+
+    fn lists(&self, claim: &str, text: &str) -> bool {
+        let items = self.claims.get(claim).and_then(Value::as_array);
+        items.is_some_and(|items| items.iter().any(|item| item.as_str() == Some(text)))
+    }
+
     fn text(&self, claim: &str) -> Option<&str> {
         self.claims.get(claim).and_then(Value::as_str)
     }
@@ -132,33 +200,33 @@ impl TryFrom<Map<String, Value>> for UserData {
     /// [`VerifyError::ClaimMissing`] without `iss`, `sub` or `exp`, [`VerifyError::ClaimInvalid`]
     /// for an empty `sub` and for any claim of the wrong type or range.
     fn try_from(claims: Map<String, Value>) -> Result<Self, VerifyError> {
-        let mut set = ClaimSet(claims);
-        let sub = set.text("sub")?.ok_or(VerifyError::ClaimMissing("sub"))?;
-        if sub.is_empty() {
-            return Err(VerifyError::ClaimInvalid("sub"));
-        }
-        Ok(Self {
-            iss: set.text("iss")?.ok_or(VerifyError::ClaimMissing("iss"))?,
-            sub,
-            aud: set.audience()?,
-            exp: set.date("exp")?.ok_or(VerifyError::ClaimMissing("exp"))?,
-            iat: set.date("iat")?,
-            nbf: set.date("nbf")?,
-            jti: set.text("jti")?,
-            client_id: set.text("client_id")?,
-            token_type: set.text("token_type")?,
-            session_id: set.text("session_id")?,
-            tenant_id: set.text("tenant_id")?,
-            workspace_id: set.text("workspace_id")?,
-            roles: set.list("roles")?,
-            scopes: set.scopes()?,
-            acr: set.text("acr")?,
-            amr: set.list("amr")?,
-            auth_time: set.date("auth_time")?,
-            signing_level: set.text("signing_level")?,
-            claims: set.0,
-        })
+        ClaimSet::from(claims).typed()
     }
+}
+
+/// What the sender of a token must prove to hold, the claim `cnf`.
+///
+/// # Spec
+///
+/// RFC 7800 §3, RFC 9449 §6.1, RFC 8705 §3.1.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Confirmation {
+    /// Thumbprint of the key that signs the sender's `DPoP` proofs.
+    #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "given")]
+    pub jkt: Option<String>,
+    /// SHA-256 of the sender's TLS certificate, in base64url.
+    #[serde(rename = "x5t#S256", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given")]
+    pub x5t_s256: Option<String>,
+    /// Other ways of confirmation, which nothing here can check.
+    #[serde(flatten)]
+    pub others: Map<String, Value>,
+}
+
+/// A member that is there has its type; `null` is not absence.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    String::deserialize(deserializer).map(Some)
 }
 
 /// The claim `aud`: a string when there is one audience, a list otherwise.
@@ -178,7 +246,7 @@ impl Serialize for Audience {
 impl<'de> Deserialize<'de> for Audience {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = Value::deserialize(deserializer)?;
-        audience(value)
+        audience(Claim::from(value))
             .map(Self)
             .ok_or_else(|| de::Error::custom("not a string or list of strings"))
     }
@@ -187,90 +255,3 @@ impl<'de> Deserialize<'de> for Audience {
 fn serialize_audience<S: Serializer>(names: &[String], serializer: S) -> Result<S::Ok, S::Error> {
     if let [name] = names { serializer.serialize_str(name) } else { names.serialize(serializer) }
 }
-
-fn audience(value: Value) -> Option<Vec<String>> {
-    match value {
-        Value::String(name) => Some(vec![name]),
-        list => strings(list),
-    }
-}
-
-fn strings(value: Value) -> Option<Vec<String>> {
-    match value {
-        Value::Array(items) => items.into_iter().map(text).collect(),
-        _ => None,
-    }
-}
-
-fn text(value: Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text),
-        _ => None,
-    }
-}
-
-/// A claim set out of which typed claims are taken one by one; what stays are the others.
-struct ClaimSet(Map<String, Value>);
-
-impl ClaimSet {
-    fn take<T>(
-        &mut self,
-        claim: &'static str,
-        read: impl FnOnce(Value) -> Option<T>,
-    ) -> Result<Option<T>, VerifyError> {
-        let Some(value) = self.0.remove(claim) else {
-            return Ok(None);
-        };
-        read(value).map(Some).ok_or(VerifyError::ClaimInvalid(claim))
-    }
-
-    fn text(&mut self, claim: &'static str) -> Result<Option<String>, VerifyError> {
-        self.take(claim, text)
-    }
-
-    fn date(&mut self, claim: &'static str) -> Result<Option<u64>, VerifyError> {
-        self.take(claim, |value| numeric_date(&value))
-    }
-
-    fn list(&mut self, claim: &'static str) -> Result<Vec<String>, VerifyError> {
-        self.take(claim, strings).map(Option::unwrap_or_default)
-    }
-
-    fn audience(&mut self) -> Result<Vec<String>, VerifyError> {
-        self.take("aud", audience).map(Option::unwrap_or_default)
-    }
-
-    fn scopes(&mut self) -> Result<Vec<String>, VerifyError> {
-        let mut scopes = self.list("scopes")?;
-        let Some(scope) = self.text("scope")? else {
-            return Ok(scopes);
-        };
-        let mut held: HashSet<&str> = scopes.iter().map(String::as_str).collect();
-        let words = scope.split(' ').filter(|word| !word.is_empty() && held.insert(word));
-        let more: Vec<String> = words.map(str::to_owned).collect();
-        scopes.extend(more);
-        Ok(scopes)
-    }
-}
-
-/// Reads a `NumericDate` (RFC 7519 §2) of the years 1970 to 9999, without its fraction.
-///
-/// The upper end catches a time in milliseconds, which would otherwise be a token for ever.
-fn numeric_date(value: &Value) -> Option<u64> {
-    let number = value.as_number()?;
-    if let Some(seconds) = number.as_u64() {
-        return (seconds <= YEAR_9999).then_some(seconds);
-    }
-    let seconds = number.as_f64().filter(|seconds| (0.0..=YEAR_9999_F64).contains(seconds))?;
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "between zero and a value far below 2^53"
-    )]
-    let whole = seconds as u64;
-    Some(whole)
-}
-
-/// 9999-12-31T23:59:59Z.
-const YEAR_9999: u64 = 253_402_300_799;
-const YEAR_9999_F64: f64 = 253_402_300_799.0;

@@ -20,6 +20,8 @@ pub enum VerifyError {
     Algorithm,
     /// The token is not for any accepted audience, or names none.
     Audience,
+    /// The token is bound to a key or a certificate, and its sender did not prove to have it.
+    Binding,
     /// The named claim has the wrong type or an impossible value.
     ClaimInvalid(&'static str),
     /// The named claim is required and not there.
@@ -35,18 +37,28 @@ pub enum VerifyError {
     /// The issuer's keys cannot be had at present. This is the verifier's trouble, not the token's:
     /// answer 503, not 401.
     KeysUnavailable,
+    /// The token was made to live longer than its issuer may let it.
+    Lifetime,
     /// The token is not three strict base64url segments with a JSON object in the first two.
     Malformed,
+    /// The claim `nonce` is not the one that was sent with the request.
+    Nonce,
     /// The token's `nbf` has not come yet.
     NotYetValid,
+    /// The token was called back.
+    Revoked,
     /// The signature is not the key's signature of this header and these claims.
     Signature,
+    /// The token is of another tenant.
+    Tenant,
     /// The claim `token_type` is not the one the issuer's access tokens have.
     TokenType,
     /// The header or the claims are nested too deeply.
     TooDeep,
     /// The token is longer than the limit, or its header longer than 4 KiB.
     TooLarge,
+    /// The token was issued too long ago.
+    TooOld,
     /// The header's `typ` is missing or is not accepted from this issuer.
     Typ,
     /// The claim `iss` is not exactly the name of a configured issuer.
@@ -62,6 +74,7 @@ impl VerifyError {
         match self {
             Self::Algorithm => "token.algorithm",
             Self::Audience => "token.audience",
+            Self::Binding => "token.binding",
             Self::ClaimInvalid(_) => "token.claim_invalid",
             Self::ClaimMissing(_) => "token.claim_missing",
             Self::Critical => "token.critical",
@@ -69,12 +82,17 @@ impl VerifyError {
             Self::Expired => "token.expired",
             Self::IssuedInFuture => "token.issued_in_future",
             Self::KeysUnavailable => "token.keys_unavailable",
+            Self::Lifetime => "token.lifetime",
             Self::Malformed => "token.malformed",
+            Self::Nonce => "token.nonce",
             Self::NotYetValid => "token.not_yet_valid",
+            Self::Revoked => "token.revoked",
             Self::Signature => "token.signature",
+            Self::Tenant => "token.tenant",
             Self::TokenType => "token.token_type",
             Self::TooDeep => "token.too_deep",
             Self::TooLarge => "token.too_large",
+            Self::TooOld => "token.too_old",
             Self::Typ => "token.typ",
             Self::UnknownIssuer => "token.unknown_issuer",
             Self::UnknownKey => "token.unknown_key",
@@ -87,6 +105,7 @@ impl fmt::Display for VerifyError {
         f.write_str(match self {
             Self::Algorithm => "the token's algorithm is not accepted",
             Self::Audience => "the token is for another audience",
+            Self::Binding => "the token is bound to a key that its sender did not prove to have",
             Self::ClaimInvalid(claim) => return write!(f, "the claim `{claim}` is not valid"),
             Self::ClaimMissing(claim) => return write!(f, "the claim `{claim}` is missing"),
             Self::Critical => "the token's header asks for an unsupported extension",
@@ -94,12 +113,17 @@ impl fmt::Display for VerifyError {
             Self::Expired => "the token has expired",
             Self::IssuedInFuture => "the token was issued in the future",
             Self::KeysUnavailable => "the issuer's keys cannot be had at present",
+            Self::Lifetime => "the token was made to live too long",
             Self::Malformed => "the token is malformed",
+            Self::Nonce => "the nonce of the token is another one",
             Self::NotYetValid => "the token is not valid yet",
+            Self::Revoked => "the token was called back",
             Self::Signature => "the token's signature is not valid",
+            Self::Tenant => "the token is of another tenant",
             Self::TokenType => "the token is of another type",
             Self::TooDeep => "the token is nested too deeply",
             Self::TooLarge => "the token is too large",
+            Self::TooOld => "the token was issued too long ago",
             Self::Typ => "the token's header type is not accepted",
             Self::UnknownIssuer => "the token's issuer is not known",
             Self::UnknownKey => "the token's key is not known",
@@ -180,6 +204,8 @@ pub enum ConfigError {
     IssuerMissing,
     /// The leeway is longer than 120 seconds.
     LeewayTooLong,
+    /// The pattern is not an address with `{tenant}` in it once.
+    PatternInvalid(String),
     /// The token limit is over 1 MiB.
     TokenLimitTooLarge,
     /// The named issuer accepts no header `typ`.
@@ -202,6 +228,9 @@ impl fmt::Display for ConfigError {
             Self::IssuerEmpty => f.write_str("an issuer has an empty name; give its `iss` value"),
             Self::IssuerMissing => f.write_str("no issuer; call `issuer` at least once"),
             Self::LeewayTooLong => f.write_str("`leeway` is over 120 seconds; shorten it"),
+            Self::PatternInvalid(pattern) => {
+                write!(f, "pattern {pattern:?}: write an address with `{{tenant}}` in it once")
+            }
             Self::TokenLimitTooLarge => f.write_str("`max_token_bytes` is over 1 MiB; lower it"),
             Self::TokenTypesEmpty(name) => {
                 write!(f, "issuer {name:?}: `token_types` is empty; name at least one")
@@ -220,20 +249,26 @@ mod tests {
     fn after(error: VerifyError) -> Option<VerifyError> {
         Some(match error {
             VerifyError::Algorithm => VerifyError::Audience,
-            VerifyError::Audience => VerifyError::ClaimInvalid("exp"),
+            VerifyError::Audience => VerifyError::Binding,
+            VerifyError::Binding => VerifyError::ClaimInvalid("exp"),
             VerifyError::ClaimInvalid(_) => VerifyError::ClaimMissing("exp"),
             VerifyError::ClaimMissing(_) => VerifyError::Critical,
             VerifyError::Critical => VerifyError::DuplicateMember,
             VerifyError::DuplicateMember => VerifyError::Expired,
             VerifyError::Expired => VerifyError::IssuedInFuture,
             VerifyError::IssuedInFuture => VerifyError::KeysUnavailable,
-            VerifyError::KeysUnavailable => VerifyError::Malformed,
-            VerifyError::Malformed => VerifyError::NotYetValid,
-            VerifyError::NotYetValid => VerifyError::Signature,
-            VerifyError::Signature => VerifyError::TokenType,
+            VerifyError::KeysUnavailable => VerifyError::Lifetime,
+            VerifyError::Lifetime => VerifyError::Malformed,
+            VerifyError::Malformed => VerifyError::Nonce,
+            VerifyError::Nonce => VerifyError::NotYetValid,
+            VerifyError::NotYetValid => VerifyError::Revoked,
+            VerifyError::Revoked => VerifyError::Signature,
+            VerifyError::Signature => VerifyError::Tenant,
+            VerifyError::Tenant => VerifyError::TokenType,
             VerifyError::TokenType => VerifyError::TooDeep,
             VerifyError::TooDeep => VerifyError::TooLarge,
-            VerifyError::TooLarge => VerifyError::Typ,
+            VerifyError::TooLarge => VerifyError::TooOld,
+            VerifyError::TooOld => VerifyError::Typ,
             VerifyError::Typ => VerifyError::UnknownIssuer,
             VerifyError::UnknownIssuer => VerifyError::UnknownKey,
             VerifyError::UnknownKey => return None,
@@ -244,11 +279,13 @@ mod tests {
     fn the_codes_are_these() {
         let every = std::iter::successors(Some(VerifyError::Algorithm), |error| after(*error));
         let codes = every.map(VerifyError::code).collect::<Vec<_>>().join("\n");
-        let pinned = "token.algorithm\ntoken.audience\ntoken.claim_invalid\ntoken.claim_missing\n\
-                      token.critical\ntoken.duplicate_member\ntoken.expired\n\
-                      token.issued_in_future\ntoken.keys_unavailable\ntoken.malformed\ntoken.not_yet_valid\n\
-                      token.signature\ntoken.token_type\ntoken.too_deep\ntoken.too_large\n\
-                      token.typ\ntoken.unknown_issuer\ntoken.unknown_key";
+        let pinned = "token.algorithm\ntoken.audience\ntoken.binding\ntoken.claim_invalid\n\
+                      token.claim_missing\ntoken.critical\ntoken.duplicate_member\n\
+                      token.expired\ntoken.issued_in_future\ntoken.keys_unavailable\n\
+                      token.lifetime\ntoken.malformed\ntoken.nonce\ntoken.not_yet_valid\n\
+                      token.revoked\ntoken.signature\ntoken.tenant\ntoken.token_type\n\
+                      token.too_deep\ntoken.too_large\ntoken.too_old\ntoken.typ\n\
+                      token.unknown_issuer\ntoken.unknown_key";
         assert_eq!(codes, pinned);
     }
 

@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::algorithm::Algorithm;
 use crate::claims::UserData;
 use crate::error::{ConfigError, VerifyError};
 use crate::key::VerifyingKey;
 use crate::key_set::KeySet;
+use crate::profile::Profile;
 use crate::source::KeySource;
 use crate::token::Header;
 
@@ -20,19 +22,19 @@ use crate::token::Header;
 #[derive(Clone)]
 pub struct Issuer {
     pub(crate) name: String,
-    keys: Arc<dyn KeySource>,
+    pub(crate) keys: Arc<dyn KeySource>,
     audiences: Vec<String>,
     any_audience: bool,
     algorithms: Vec<Algorithm>,
-    token_types: Vec<String>,
-    token_type: String,
+    tenant: Option<String>,
+    profile: Profile,
 }
 
 impl Issuer {
     /// Names an issuer, exactly as its tokens spell `iss`, and says where its keys are.
     ///
     /// An audience is still to be set: [`audience`](Self::audience), or said aloud
-    /// [`any_audience`](Self::any_audience).
+    /// [`any_audience`](Self::any_audience). The profile is [`Profile::usso`] unless another is set.
     #[must_use]
     pub fn new(name: impl Into<String>, keys: impl KeySource + 'static) -> Self {
         Self {
@@ -41,9 +43,17 @@ impl Issuer {
             audiences: Vec::new(),
             any_audience: false,
             algorithms: Algorithm::ALL.to_vec(),
-            token_types: vec!["at+jwt".to_owned(), "application/at+jwt".to_owned()],
-            token_type: "access".to_owned(),
+            tenant: None,
+            profile: Profile::usso(),
         }
+    }
+
+    /// Sets what kind of tokens the issuer's are. Settings that belong to the profile
+    /// ([`token_types`](Self::token_types) and those below it) come after this call.
+    #[must_use]
+    pub fn profile(mut self, profile: Profile) -> Self {
+        self.profile = profile;
+        self
     }
 
     /// Accepts tokens for this audience, and for those named before. The comparison is exact.
@@ -78,8 +88,18 @@ impl Issuer {
         self
     }
 
-    /// Accepts these values of the header's `typ` only, compared exactly. Default: `at+jwt` and
-    /// `application/at+jwt`.
+    /// Accepts tokens only whose claim `tenant_id` is exactly this. Default: the claim is carried
+    /// and not judged; a tenant with an issuer of its own is told apart by that.
+    ///
+    /// For a tenant that differs from request to request see
+    /// [`Presented::tenant`](crate::Presented::tenant).
+    #[must_use]
+    pub fn tenant(mut self, tenant: impl Into<String>) -> Self {
+        self.tenant = Some(tenant.into());
+        self
+    }
+
+    /// Accepts these values of the header's `typ` only, compared exactly.
     ///
     /// # Security
     ///
@@ -91,14 +111,39 @@ impl Issuer {
     /// RFC 8725 §3.11, RFC 9068 §4.
     #[must_use]
     pub fn token_types(mut self, types: &[&str]) -> Self {
-        self.token_types = types.iter().copied().map(str::to_owned).collect();
+        self.profile = self.profile.token_types(types);
         self
     }
 
-    /// Sets the value that USSO's claim `token_type` must have. Default: `access`.
+    /// Sets the value that USSO's claim `token_type` must have.
     #[must_use]
     pub fn token_type(mut self, token_type: impl Into<String>) -> Self {
-        self.token_type = token_type.into();
+        self.profile = self.profile.token_type(token_type);
+        self
+    }
+
+    /// Requires that this claim is there, and those named before.
+    #[must_use]
+    pub fn require_claim(mut self, claim: &'static str) -> Self {
+        self.profile = self.profile.require_claim(claim);
+        self
+    }
+
+    /// Refuses tokens issued longer ago than this, leeway added. Needs the claim `iat`.
+    #[must_use]
+    pub fn max_age(mut self, age: Duration) -> Self {
+        self.profile = self.profile.max_age(age);
+        self
+    }
+
+    /// Refuses tokens that were made to live longer than this, from `iat` to `exp`. Needs `iat`.
+    ///
+    /// # Security
+    ///
+    /// A token that was minted for a year cannot be called back by waiting.
+    #[must_use]
+    pub fn max_lifetime(mut self, lifetime: Duration) -> Self {
+        self.profile = self.profile.max_lifetime(lifetime);
         self
     }
 
@@ -118,7 +163,7 @@ impl Issuer {
         if self.algorithms.is_empty() {
             return Err(ConfigError::AlgorithmsEmpty(name()));
         }
-        if self.token_types.is_empty() {
+        if self.profile.is_untyped() {
             return Err(ConfigError::TokenTypesEmpty(name()));
         }
         Ok(())
@@ -126,10 +171,7 @@ impl Issuer {
 
     /// Judges what the header says beside the key.
     pub(crate) fn judge_header(&self, header: &Header) -> Result<(), VerifyError> {
-        let typ = header.typ.as_deref();
-        if !self.token_types.iter().any(|accepted| Some(accepted.as_str()) == typ) {
-            return Err(VerifyError::Typ);
-        }
+        self.profile.judge_typ(header.typ.as_deref())?;
         if !self.algorithms.contains(&header.algorithm) {
             return Err(VerifyError::Algorithm);
         }
@@ -141,15 +183,23 @@ impl Issuer {
         self.keys.keys(now).ok_or(VerifyError::KeysUnavailable)
     }
 
-    /// Judges authenticated claims: audience and kind of token.
+    /// Judges authenticated claims: what does not change with the time.
     pub(crate) fn judge_claims(&self, claims: &UserData) -> Result<(), VerifyError> {
-        if !self.any_audience && !claims.aud.iter().any(|aud| self.audiences.contains(aud)) {
+        let is_ours =
+            |audience: &str| self.any_audience || self.audiences.iter().any(|our| our == audience);
+        if !self.any_audience && !claims.aud.iter().any(|audience| is_ours(audience)) {
             return Err(VerifyError::Audience);
         }
-        if claims.token_type.as_ref() != Some(&self.token_type) {
-            return Err(VerifyError::TokenType);
+        self.profile.judge_claims(claims, is_ours)?;
+        if self.tenant.is_some() && claims.tenant_id != self.tenant {
+            return Err(VerifyError::Tenant);
         }
         Ok(())
+    }
+
+    /// Gives the time from which on a token is too old for this issuer.
+    pub(crate) fn oldest(&self, claims: &UserData) -> u64 {
+        self.profile.oldest(claims)
     }
 }
 
@@ -160,10 +210,13 @@ impl fmt::Debug for Issuer {
 }
 
 /// Picks the key a header asks for. The algorithm is the key's; the header must agree.
-pub(crate) fn pick<'k>(keys: &'k KeySet, header: &Header) -> Result<&'k VerifyingKey, VerifyError> {
+pub(crate) fn pick<'k>(
+    keys: &'k KeySet,
+    header: &Header,
+) -> Result<&'k Arc<VerifyingKey>, VerifyError> {
     let key = match &header.kid {
-        Some(kid) => keys.get(kid),
-        None => keys.only(),
+        Some(kid) => keys.shared(kid),
+        None => keys.only_shared(),
     };
     let key = key.ok_or(VerifyError::UnknownKey)?;
     if key.algorithm() == header.algorithm { Ok(key) } else { Err(VerifyError::Algorithm) }

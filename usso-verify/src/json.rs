@@ -69,12 +69,9 @@ impl std::error::Error for Error {}
 ///
 /// [`Error::DuplicateMember`], [`Error::TooDeep`] or [`Error::Malformed`], whichever is met first.
 pub fn parse(bytes: &[u8], limits: Limits) -> Result<Value, Error> {
+    let text = str::from_utf8(bytes).map_err(|_| Error::Malformed)?;
     let verdict = Cell::new(Error::Malformed);
-    let strict = Strict { depth_left: limits.max_depth.min(MAX_DEPTH), verdict: &verdict };
-    let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let value = strict.deserialize(&mut reader).map_err(|_| verdict.get())?;
-    reader.end().map_err(|_| Error::Malformed)?;
-    Ok(value)
+    drive(text, &verdict, Strict::new(limits, &verdict))
 }
 
 /// Reads one JSON value as a `T`, under the rules of [`parse`].
@@ -94,21 +91,38 @@ pub(crate) fn parse_object(bytes: &[u8], limits: Limits) -> Result<Map<String, V
     }
 }
 
+/// Reads one JSON value with a reader that keeps the rules of a [`Strict`] with this verdict.
+pub(crate) fn drive<'de, S: DeserializeSeed<'de>>(
+    text: &'de str,
+    verdict: &Cell<Error>,
+    seed: S,
+) -> Result<S::Value, Error> {
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let value = seed.deserialize(&mut reader).map_err(|_| verdict.get())?;
+    reader.end().map_err(|_| Error::Malformed)?;
+    Ok(value)
+}
+
 /// Builds a [`Value`] and refuses what `Value` itself would let pass. `verdict` carries the reason
 /// past the error type of the reader, which has no room for it.
 #[derive(Clone, Copy)]
-struct Strict<'a> {
+pub(crate) struct Strict<'a> {
     depth_left: usize,
     verdict: &'a Cell<Error>,
 }
 
-impl Strict<'_> {
-    fn refuse<T, E: serde::de::Error>(self, error: Error) -> Result<T, E> {
+impl<'a> Strict<'a> {
+    /// Starts at the top; `verdict` is [`Error::Malformed`] until something else is found.
+    pub(crate) fn new(limits: Limits, verdict: &'a Cell<Error>) -> Self {
+        Self { depth_left: limits.max_depth.min(MAX_DEPTH), verdict }
+    }
+
+    pub(crate) fn refuse<T, E: serde::de::Error>(self, error: Error) -> Result<T, E> {
         self.verdict.set(error);
         Err(E::custom(error))
     }
 
-    fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
+    pub(crate) fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
         match self.depth_left.checked_sub(1) {
             Some(depth_left) => Ok(Self { depth_left, ..self }),
             None => self.refuse(Error::TooDeep),

@@ -2,17 +2,14 @@
 
 use std::fmt;
 
-use aws_lc_rs::digest::{SHA256, digest};
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256,
-    RSA_PSS_2048_8192_SHA256, RsaParameters, RsaPublicKeyComponents, VerificationAlgorithm,
-};
+use sha2::{Digest, Sha256};
 
 use crate::algorithm::Algorithm;
 use crate::base64url;
 use crate::error::KeyError;
 use crate::jwk::Jwk;
 use crate::material::{Material, spki_kid};
+use crate::signature::Prepared;
 
 /// A public key, checked, bound to one algorithm and one name, ready to verify.
 ///
@@ -25,14 +22,8 @@ use crate::material::{Material, spki_kid};
 pub struct VerifyingKey {
     algorithm: Algorithm,
     kid: String,
-    public: Public,
+    prepared: Prepared,
     jwk: Jwk,
-}
-
-#[derive(Clone)]
-enum Public {
-    Dalek(Box<ed25519_dalek::VerifyingKey>),
-    Aws(ParsedPublicKey),
 }
 
 impl VerifyingKey {
@@ -114,28 +105,33 @@ impl VerifyingKey {
             value.as_ref().map(|value| format!(r#""{name}":"{value}""#))
         });
         let canonical = format!("{{{}}}", members.collect::<Vec<_>>().join(","));
-        base64url::encode(digest(&SHA256, canonical.as_bytes()).as_ref())
+        base64url::encode(&Sha256::digest(canonical))
     }
 
     /// Says whether `signature` is this key's signature of `message`.
     ///
-    /// ECDSA signatures are the two numbers side by side, as JWS has them, not ASN.1.
+    /// ECDSA signatures are the two numbers side by side, as JWS has them, not ASN.1. Where
+    /// [`is_platform`](Self::is_platform) holds, the answer is always no.
     ///
     /// # Security
     ///
-    /// Ed25519 is verified strictly: a scalar that is not reduced or a small-order `R` is refused,
-    /// so nobody can make a second signature out of a valid one.
+    /// Ed25519: a scalar that is not reduced or an `R` that is not in its one encoding is refused,
+    /// and keys of small order are refused before, so nobody can make a second signature out of a
+    /// valid one.
     ///
     /// # Spec
     ///
     /// RFC 7518 §3.3–3.5, RFC 8032 §5.1.7.
     #[must_use]
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
-        match &self.public {
-            Public::Dalek(key) => ed25519_dalek::Signature::from_slice(signature)
-                .is_ok_and(|signature| key.verify_strict(message, &signature).is_ok()),
-            Public::Aws(key) => key.verify_sig(message, signature).is_ok(),
-        }
+        self.prepared.verify(message, signature)
+    }
+
+    /// Says whether signatures of this key are verified by the platform and not by this crate: on
+    /// WebAssembly, keys other than Ed25519 are left to the cryptography of the host.
+    #[must_use]
+    pub const fn is_platform(&self) -> bool {
+        self.prepared.is_platform()
     }
 
     fn prepare(
@@ -143,17 +139,10 @@ impl VerifyingKey {
         material: &Material,
         kid: Option<String>,
     ) -> Result<Self, KeyError> {
-        let public = match (algorithm, material) {
-            (Algorithm::EdDsa, Material::Ed25519(key)) => ed25519(key)?,
-            (Algorithm::Es256, Material::P256(point)) => ec(&ECDSA_P256_SHA256_FIXED, point)?,
-            (Algorithm::Es384, Material::P384(point)) => ec(&ECDSA_P384_SHA384_FIXED, point)?,
-            (Algorithm::Rs256, Material::Rsa { n, e }) => rsa(&RSA_PKCS1_2048_8192_SHA256, n, e)?,
-            (Algorithm::Ps256, Material::Rsa { n, e }) => rsa(&RSA_PSS_2048_8192_SHA256, n, e)?,
-            _ => return Err(KeyError::Algorithm),
-        };
+        let prepared = Prepared::new(algorithm, material)?;
         let kid = match kid {
             Some(kid) => kid,
-            None => spki_kid(&material.to_spki()?),
+            None => spki_kid(&material.to_spki()),
         };
         let jwk = Jwk {
             alg: Some(algorithm.as_str().to_owned()),
@@ -161,7 +150,7 @@ impl VerifyingKey {
             kid: Some(kid.clone()),
             ..material.to_jwk()
         };
-        Ok(Self { algorithm, kid, public, jwk })
+        Ok(Self { algorithm, kid, prepared, jwk })
     }
 }
 
@@ -190,42 +179,4 @@ fn check_purpose(jwk: &Jwk) -> Result<(), KeyError> {
     unique.dedup();
     let sound = unique.len() == ops.len() && ops.iter().any(|op| op == "verify");
     if sound { Ok(()) } else { Err(KeyError::KeyOps) }
-}
-
-fn ed25519(bytes: &[u8; 32]) -> Result<Public, KeyError> {
-    let key = ed25519_dalek::VerifyingKey::from_bytes(bytes).map_err(|_| KeyError::Weak)?;
-    // RFC 8032 §5.1.3 has one encoding per point; the decoder takes others, too.
-    let canonical = key.to_edwards().compress().to_bytes() == *bytes;
-    if canonical && !key.is_weak() { Ok(Public::Dalek(Box::new(key))) } else { Err(KeyError::Weak) }
-}
-
-fn ec(algorithm: &'static dyn VerificationAlgorithm, point: &[u8]) -> Result<Public, KeyError> {
-    ParsedPublicKey::new(algorithm, point).map(Public::Aws).map_err(|_| KeyError::Weak)
-}
-
-fn rsa(parameters: &'static RsaParameters, n: &[u8], e: &[u8]) -> Result<Public, KeyError> {
-    let (Some(&top), Some(&low)) = (n.first(), n.last()) else {
-        return Err(KeyError::Encoding);
-    };
-    if top == 0 || e.first().is_none_or(|&top| top == 0) {
-        return Err(KeyError::Encoding);
-    }
-    let bits = n.len() * 8 - usize::try_from(top.leading_zeros()).unwrap_or_default();
-    if !(2048..=8192).contains(&bits) {
-        return Err(KeyError::Size);
-    }
-    if low % 2 == 0 || !sound_exponent(e) {
-        return Err(KeyError::Weak);
-    }
-    let key = RsaPublicKeyComponents { n, e }.to_parsed_public_key(parameters);
-    key.map(Public::Aws).map_err(|_| KeyError::Weak)
-}
-
-/// Says whether a public exponent is odd, at least 65537 and at most 33 bits long.
-fn sound_exponent(e: &[u8]) -> bool {
-    if e.len() > 5 {
-        return false;
-    }
-    let e = e.iter().fold(0_u64, |value, &byte| value << 8 | u64::from(byte));
-    e % 2 == 1 && (65_537..1 << 33).contains(&e)
 }

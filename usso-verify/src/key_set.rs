@@ -1,5 +1,7 @@
 //! Sets of keys, found by name.
 
+use std::sync::Arc;
+
 use crate::jwk::Jwks;
 use crate::key::VerifyingKey;
 
@@ -12,7 +14,7 @@ use crate::key::VerifyingKey;
 #[derive(Clone, Debug, Default)]
 pub struct KeySet {
     /// Sorted by `kid`, all different.
-    keys: Vec<VerifyingKey>,
+    keys: Vec<Arc<VerifyingKey>>,
     skipped: usize,
 }
 
@@ -37,6 +39,7 @@ impl KeySet {
             .filter(|same| same.len() == 1)
             .flatten()
             .cloned()
+            .map(Arc::new)
             .collect();
         Self { skipped: given - keys.len(), keys }
     }
@@ -44,6 +47,10 @@ impl KeySet {
     /// Finds a key by its exact name.
     #[must_use]
     pub fn get(&self, kid: &str) -> Option<&VerifyingKey> {
+        self.shared(kid).map(|key| &**key)
+    }
+
+    pub(crate) fn shared(&self, kid: &str) -> Option<&Arc<VerifyingKey>> {
         let at = self.keys.binary_search_by(|key| key.kid().cmp(kid)).ok()?;
         self.keys.get(at)
     }
@@ -51,6 +58,10 @@ impl KeySet {
     /// Gives the key of a set that has exactly one.
     #[must_use]
     pub fn only(&self) -> Option<&VerifyingKey> {
+        self.only_shared().map(|key| &**key)
+    }
+
+    pub(crate) fn only_shared(&self) -> Option<&Arc<VerifyingKey>> {
         if let [key] = self.keys.as_slice() { Some(key) } else { None }
     }
 
@@ -73,22 +84,13 @@ impl KeySet {
     }
 
     /// Goes through the keys in the order of their names.
-    pub fn iter(&self) -> std::slice::Iter<'_, VerifyingKey> {
-        self.keys.iter()
+    pub fn iter(&self) -> impl Iterator<Item = &VerifyingKey> {
+        self.keys.iter().map(|key| &**key)
     }
 
     /// Gives the set as a JWKS to publish.
     #[must_use]
     pub fn to_jwks(&self) -> Jwks {
-        Jwks { keys: self.keys.iter().map(VerifyingKey::to_jwk).collect() }
-    }
-}
-
-impl<'a> IntoIterator for &'a KeySet {
-    type Item = &'a VerifyingKey;
-    type IntoIter = std::slice::Iter<'a, VerifyingKey>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.iter()
+        Jwks { keys: self.iter().map(VerifyingKey::to_jwk).collect() }
     }
 }

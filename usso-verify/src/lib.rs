@@ -2,23 +2,33 @@
 
 mod algorithm;
 mod base64url;
+mod builder;
+mod claim_set;
 mod claims;
 mod clock;
 mod error;
 mod fetch;
 mod issuer;
+mod issuers;
 mod jwk;
 mod key;
 mod key_set;
 mod material;
+mod presented;
+mod principal;
+mod profile;
+mod revocation;
+mod signature;
 mod source;
 mod token;
+mod token_cache;
 mod verifier;
 
 pub mod json;
 
 pub use algorithm::Algorithm;
-pub use claims::{Audience, UserData};
+pub use builder::VerifierBuilder;
+pub use claims::{Audience, Confirmation, UserData};
 pub use clock::Clock;
 pub use error::{ConfigError, KeyError, VerifyError};
 pub use fetch::{BoxFuture, Fetch, FetchError, Request, Response};
@@ -27,5 +37,10 @@ pub use jwk::{Jwk, Jwks};
 pub use key::VerifyingKey;
 pub use key_set::KeySet;
 pub use material::spki_kid;
+pub use presented::Presented;
+pub use principal::Principal;
+pub use profile::Profile;
+pub use revocation::{Revocable, Revocation, RevocationList, RevocationListFull, Revoked};
 pub use source::{KeySource, Need};
-pub use verifier::{Verifier, VerifierBuilder};
+pub use token_cache::TokenCache;
+pub use verifier::{Unsigned, Verifier};

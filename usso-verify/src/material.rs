@@ -1,9 +1,7 @@
 //! The numbers of a public key and their two encodings, JWK and `SubjectPublicKeyInfo`, both read
 //! strictly and written canonically.
 
-use aws_lc_rs::digest::{SHA256, digest};
-use aws_lc_rs::encoding::AsDer;
-use aws_lc_rs::signature::{RsaPublicKeyComponents, RsaSubjectPublicKey};
+use sha2::{Digest, Sha256};
 
 use crate::algorithm::Algorithm;
 use crate::base64url;
@@ -86,21 +84,21 @@ impl Material {
         if let Some(point) = der.strip_prefix(P384) {
             return uncompressed(point, 48).map(Self::P384);
         }
-        let pkcs1 = RsaSubjectPublicKey::from_der(der).map_err(|_| KeyError::Encoding)?;
-        let (n, e) = rsa_components(pkcs1.as_ref()).ok_or(KeyError::Encoding)?;
+        let (n, e) = rsa_components(der).ok_or(KeyError::Encoding)?;
         let material = Self::Rsa { n, e };
-        if material.to_spki()? == der { Ok(material) } else { Err(KeyError::Encoding) }
+        if material.to_spki() == der { Ok(material) } else { Err(KeyError::Encoding) }
     }
 
     /// Writes the `SubjectPublicKeyInfo`.
-    pub(crate) fn to_spki(&self) -> Result<Vec<u8>, KeyError> {
+    pub(crate) fn to_spki(&self) -> Vec<u8> {
         match self {
-            Self::Ed25519(key) => Ok([ED25519, key].concat()),
-            Self::P256(point) => Ok([P256, point].concat()),
-            Self::P384(point) => Ok([P384, point].concat()),
+            Self::Ed25519(key) => [ED25519, key].concat(),
+            Self::P256(point) => [P256, point].concat(),
+            Self::P384(point) => [P384, point].concat(),
             Self::Rsa { n, e } => {
-                let der = RsaPublicKeyComponents { n, e }.as_der();
-                der.map(|der| der.as_ref().to_vec()).map_err(|_| KeyError::Encoding)
+                let key = wrapped(0x30, &[positive(n), positive(e)].concat());
+                // The leading zero says that no bit of the last byte is unused.
+                wrapped(0x30, &[RSA.to_vec(), wrapped(0x03, &[&[0], &*key].concat())].concat())
             }
         }
     }
@@ -111,8 +109,8 @@ impl Material {
 /// This is how USSO names its signing keys. It is not the thumbprint of RFC 7638.
 #[must_use]
 pub fn spki_kid(der: &[u8]) -> String {
-    let hash = digest(&SHA256, der);
-    let nibbles = hash.as_ref().iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    let hash = Sha256::digest(der);
+    let nibbles = hash.iter().flat_map(|byte| [byte >> 4, byte & 15]);
     nibbles.filter_map(|nibble| char::from_digit(u32::from(nibble), 16)).collect()
 }
 
@@ -134,9 +132,12 @@ fn uncompressed(point: &[u8], coordinate: usize) -> Result<Vec<u8>, KeyError> {
     if sound { Ok(point.to_vec()) } else { Err(KeyError::Encoding) }
 }
 
-/// Reads the `RSAPublicKey` of RFC 8017 §A.1.1: a sequence of two integers.
+/// Reads an RSA key's `SubjectPublicKeyInfo`, in which lies the `RSAPublicKey` of RFC 8017 §A.1.1: a
+/// sequence of two integers. The caller checks that the encoding is the canonical one.
 fn rsa_components(der: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
-    let (sequence, rest) = element(der, 0x30)?;
+    let (info, _) = element(der, 0x30)?;
+    let (key, _) = element(info.strip_prefix(RSA)?, 0x03)?;
+    let (sequence, rest) = element(key.strip_prefix(&[0])?, 0x30)?;
     let (n, tail) = element(sequence, 0x02)?;
     let (e, end) = element(tail, 0x02)?;
     (rest.is_empty() && end.is_empty()).then(|| (unsigned(n).to_vec(), unsigned(e).to_vec()))
@@ -158,10 +159,32 @@ fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     if first == tag { rest.split_at_checked(length) } else { None }
 }
 
+/// Writes a DER element.
+fn wrapped(tag: u8, content: &[u8]) -> Vec<u8> {
+    let length = content.len().to_be_bytes();
+    let zeros = length.iter().take_while(|&&byte| byte == 0).count();
+    let length = length.get(zeros..).unwrap_or_default();
+    let head = match length {
+        [] => vec![tag, 0],
+        [short] if *short < 0x80 => vec![tag, *short],
+        long => [&[tag, 0x80 | u8::try_from(long.len()).unwrap_or_default()], long].concat(),
+    };
+    [head.as_slice(), content].concat()
+}
+
+/// Writes a positive DER integer: with a zero in front if it would look negative.
+fn positive(number: &[u8]) -> Vec<u8> {
+    let sign: &[u8] = if number.first().is_some_and(|&top| top >= 0x80) { &[0] } else { &[] };
+    wrapped(0x02, &[sign, number].concat())
+}
+
 /// Drops the zero that keeps a positive DER integer from looking negative.
 fn unsigned(integer: &[u8]) -> &[u8] {
     integer.strip_prefix(&[0]).unwrap_or(integer)
 }
+
+/// RFC 8017 §A.1: rsaEncryption with its NULL parameters.
+const RSA: &[u8] = b"\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00";
 
 /// RFC 8410 §4: id-Ed25519.
 const ED25519: &[u8] = b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00";

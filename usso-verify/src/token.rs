@@ -1,56 +1,66 @@
-//! Reading a compact token strictly, up to and including its signature.
+//! Reading a compact token strictly, up to its signature.
 
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
 use serde_json::{Map, Value};
 
 use crate::algorithm::Algorithm;
 use crate::base64url;
+use crate::claim_set::ClaimSet;
+use crate::claims::UserData;
 use crate::error::VerifyError;
 use crate::json::{self, Limits};
-use crate::key::VerifyingKey;
 
 /// A token that was read and proves nothing yet.
 ///
-/// Only the header and the claimed issuer can be looked at, to find the key; the claims come out
-/// of [`authenticate`](Self::authenticate).
+/// Only the header and the claimed issuer may decide anything, to find the key; the claims count
+/// once the signature was found good.
 pub(crate) struct Unverified<'t> {
-    pub(crate) header: Header,
-    claims: Map<String, Value>,
-    signed: &'t str,
-    signature: Vec<u8>,
+    pub(crate) header: Arc<Header>,
+    /// What was signed.
+    pub(crate) message: &'t str,
+    pub(crate) signature: Vec<u8>,
+    /// The typed claims, or the issuer they name and why they are refused once it vouches for them.
+    claims: Result<UserData, (String, VerifyError)>,
+    json: String,
 }
 
 impl<'t> Unverified<'t> {
     /// Reads a token of three segments (RFC 7515 §7.1). The caller bounds its length.
-    pub(crate) fn read(token: &'t str) -> Result<Self, VerifyError> {
-        let (signed, signature) = token.rsplit_once('.').ok_or(VerifyError::Malformed)?;
-        let (header, claims) = signed.split_once('.').ok_or(VerifyError::Malformed)?;
-        let header = Header::read(header)?;
+    pub(crate) fn read(token: &'t str, headers: &Headers) -> Result<Self, VerifyError> {
+        let (message, signature) = token.rsplit_once('.').ok_or(VerifyError::Malformed)?;
+        let (header, claims) = message.split_once('.').ok_or(VerifyError::Malformed)?;
+        let header = headers.read(header)?;
         // A dot left in the claims (a JWE has five segments) is outside the base64url alphabet.
         let claims = base64url::decode(claims).ok_or(VerifyError::Malformed)?;
         let signature = base64url::decode(signature).ok_or(VerifyError::Malformed)?;
-        let claims = json::parse_object(&claims, Limits::default())?;
-        Ok(Self { header, claims, signed, signature })
+        let json = String::from_utf8(claims).map_err(|_| VerifyError::Malformed)?;
+        let mut set = ClaimSet::read(&json)?;
+        let claims = match set.typed() {
+            Ok(claims) => Ok(claims),
+            Err(error) => Err((set.issuer().map(str::to_owned)?, error)),
+        };
+        Ok(Self { header, message, signature, claims, json })
+    }
+
+    /// Gives the header's segment.
+    pub(crate) fn header_segment(&self) -> &'t str {
+        self.message.split_once('.').map_or("", |(header, _)| header)
     }
 
     /// Gives the issuer the token claims to be from.
-    pub(crate) fn claimed_issuer(&self) -> Result<&str, VerifyError> {
-        match self.claims.get("iss") {
-            Some(Value::String(issuer)) => Ok(issuer),
-            Some(_) => Err(VerifyError::ClaimInvalid("iss")),
-            None => Err(VerifyError::ClaimMissing("iss")),
+    pub(crate) fn claimed_issuer(&self) -> &str {
+        match &self.claims {
+            Ok(claims) => &claims.iss,
+            Err((issuer, _)) => issuer,
         }
     }
 
-    /// Checks the signature and gives out the claims.
-    pub(crate) fn authenticate(
-        self,
-        key: &VerifyingKey,
-    ) -> Result<Map<String, Value>, VerifyError> {
-        if key.verify(self.signed.as_bytes(), &self.signature) {
-            Ok(self.claims)
-        } else {
-            Err(VerifyError::Signature)
-        }
+    /// Gives the claims and their JSON, once the signature was found good.
+    pub(crate) fn authenticated(self) -> Result<(UserData, String), VerifyError> {
+        let claims = self.claims.map_err(|(_, error)| error)?;
+        Ok((claims, self.json))
     }
 }
 
@@ -86,6 +96,38 @@ impl Header {
     }
 }
 
+/// The headers seen on tokens with a good signature, so that each is read once.
+///
+/// Only those are kept: what anybody can send takes no room. An issuer has about one per key.
+#[derive(Default)]
+pub(crate) struct Headers(ArcSwap<Vec<Known>>);
+
+#[derive(Clone)]
+struct Known {
+    segment: Box<str>,
+    header: Arc<Header>,
+}
+
+impl Headers {
+    fn read(&self, segment: &str) -> Result<Arc<Header>, VerifyError> {
+        match self.0.load().iter().find(|known| *known.segment == *segment) {
+            Some(known) => Ok(Arc::clone(&known.header)),
+            None => Header::read(segment).map(Arc::new),
+        }
+    }
+
+    /// Keeps the header of a token whose signature is good.
+    pub(crate) fn remember(&self, segment: &str, header: &Arc<Header>) {
+        let known = self.0.load();
+        if known.iter().any(|known| *known.segment == *segment) {
+            return;
+        }
+        let kept = if known.len() < MAX_HEADERS { known.to_vec() } else { Vec::new() };
+        let new = Known { segment: segment.into(), header: Arc::clone(header) };
+        self.0.store(Arc::new(kept.into_iter().chain([new]).collect()));
+    }
+}
+
 fn text(members: &mut Map<String, Value>, name: &str) -> Result<Option<String>, VerifyError> {
     match members.remove(name) {
         None => Ok(None),
@@ -96,3 +138,5 @@ fn text(members: &mut Map<String, Value>, name: &str) -> Result<Option<String>, 
 
 /// 4096 bytes in base64url.
 const MAX_HEADER_SEGMENT: usize = 5462;
+
+const MAX_HEADERS: usize = 64;

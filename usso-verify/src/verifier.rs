@@ -4,19 +4,25 @@
 //! 2. The configured issuer that `iss` names; `typ` and `alg` as it accepts them.
 //! 3. Its key by `kid`; the key's algorithm.
 //! 4. The signature. Nothing else of the claims is looked at before.
-//! 5. Types of the claims, audience, kind of token, times.
+//! 5. Types of the claims, audience, kind of token, tenant.
+//! 6. Times, revocation, and what came with the request. This step is never remembered.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
+use crate::builder::VerifierBuilder;
 use crate::claims::UserData;
-use crate::clock::{Clock, SystemClock};
-use crate::error::{ConfigError, VerifyError};
+use crate::clock::Clock;
+use crate::error::VerifyError;
 use crate::issuer::{Issuer, pick};
-use crate::token::Unverified;
+use crate::issuers::Issuers;
+use crate::key::VerifyingKey;
+use crate::presented::{Presented, Sender};
+use crate::principal::{Principal, Verified};
+use crate::revocation::Revocation;
+use crate::source::Need;
+use crate::token::{Headers, Unverified};
+use crate::token_cache::Tokens;
 
 /// Verifies access tokens locally. Cheap to clone; clones share everything.
 ///
@@ -25,30 +31,29 @@ use crate::token::Unverified;
 /// See the crate's first page.
 #[derive(Clone)]
 pub struct Verifier {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
-struct Shared {
-    issuers: HashMap<String, Issuer>,
-    leeway: u64,
-    max_token_bytes: usize,
-    clock: Arc<dyn Clock>,
+pub(crate) struct Shared {
+    pub(crate) issuers: Issuers,
+    pub(crate) leeway: u64,
+    pub(crate) max_token_bytes: usize,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) revocation: Option<Arc<dyn Revocation>>,
+    pub(crate) headers: Headers,
+    pub(crate) tokens: Tokens,
 }
 
 impl Verifier {
     /// Starts the configuration of a verifier.
     pub fn builder() -> VerifierBuilder {
-        VerifierBuilder {
-            issuers: Vec::new(),
-            leeway: Duration::from_secs(30),
-            max_token_bytes: 8192,
-            clock: Arc::new(SystemClock),
-        }
+        VerifierBuilder::new()
     }
 
-    /// Verifies a token (without `Bearer`) at the time the clock tells.
+    /// Verifies a token, and fetches the issuer's keys first if it needs them.
     ///
-    /// Never blocks and never performs I/O.
+    /// A token whose key is known never waits. One of an unknown issuer is refused before any
+    /// request is made, and requests are bounded by the source of the keys.
     ///
     /// # Errors
     ///
@@ -63,135 +68,286 @@ impl Verifier {
     /// # Spec
     ///
     /// RFC 7515 §5.2, RFC 7519 §7.2, RFC 8725 §3, RFC 9068 §4.
-    pub fn verify(&self, token: &str) -> Result<UserData, VerifyError> {
-        self.verify_at(token, self.shared.clock.now())
+    pub async fn verify<'t>(
+        &self,
+        presented: impl Into<Presented<'t>>,
+    ) -> Result<Principal, VerifyError> {
+        let presented = presented.into();
+        let now = self.shared.clock.now();
+        let verdict = self.judge(&presented, now);
+        let Err(error) = verdict else {
+            return verdict;
+        };
+        let Some(wait) = self.worth_waiting_for(presented.token, error, now) else {
+            return Err(error);
+        };
+        wait.await;
+        self.judge(&presented, self.shared.clock.now())
     }
 
-    /// Verifies a token as of `now`, in seconds since the epoch.
+    /// Verifies a token with the keys that are at hand, at the time the clock tells.
+    ///
+    /// Never blocks and never performs I/O. A source that fetches its keys answers from what it
+    /// holds; while it holds none the error is [`VerifyError::KeysUnavailable`].
     ///
     /// # Errors
     ///
     /// As [`verify`](Self::verify).
-    pub fn verify_at(&self, token: &str, now: u64) -> Result<UserData, VerifyError> {
+    pub fn verify_local<'t>(
+        &self,
+        presented: impl Into<Presented<'t>>,
+    ) -> Result<Principal, VerifyError> {
+        self.judge(&presented.into(), self.shared.clock.now())
+    }
+
+    /// Verifies a token as of `now`, in seconds since the epoch, with the keys that are at hand.
+    ///
+    /// # Errors
+    ///
+    /// As [`verify`](Self::verify).
+    pub fn verify_at<'t>(
+        &self,
+        presented: impl Into<Presented<'t>>,
+        now: u64,
+    ) -> Result<Principal, VerifyError> {
+        self.judge(&presented.into(), now)
+    }
+
+    /// Forgets every token that was verified before, so that each is verified from its signature on.
+    pub fn clear_cache(&self) {
+        self.shared.tokens.clear();
+    }
+
+    /// Counts the tokens that are remembered.
+    #[must_use]
+    pub fn cached_tokens(&self) -> usize {
+        self.shared.tokens.len()
+    }
+
+    /// Reads a token up to its signature, for a caller whose platform verifies that.
+    ///
+    /// # Errors
+    ///
+    /// As [`verify`](Self::verify), as far as it goes without the signature.
+    pub fn start<'t>(&self, token: &'t str, now: u64) -> Result<Unsigned<'t>, VerifyError> {
         if token.len() > self.shared.max_token_bytes {
             return Err(VerifyError::TooLarge);
         }
-        let token = Unverified::read(token)?;
-        let issuer = self.shared.issuers.get(token.claimed_issuer()?);
-        let issuer = issuer.ok_or(VerifyError::UnknownIssuer)?;
-        issuer.judge_header(&token.header)?;
+        let unverified = Unverified::read(token, &self.shared.headers)?;
+        let issuer = self.shared.issuers.find(unverified.claimed_issuer())?;
+        issuer.judge_header(&unverified.header)?;
+        // Asked for before the keys: a change in between is noticed on the next hit.
+        let generation = issuer.keys.generation(now);
         let keys = issuer.keys(now)?;
-        let key = pick(&keys, &token.header)?;
-        let claims = UserData::try_from(token.authenticate(key)?)?;
-        issuer.judge_claims(&claims)?;
-        judge_times(&claims, self.shared.leeway, now)?;
-        Ok(claims)
+        let key = pick(&keys, &unverified.header)?;
+        let key = Arc::clone(key);
+        Ok(Unsigned { token, unverified, issuer, key, generation })
+    }
+
+    /// Goes on after [`start`](Self::start): `signed` says whether the signature is the key's.
+    ///
+    /// # Errors
+    ///
+    /// As [`verify`](Self::verify).
+    pub fn finish(
+        &self,
+        unsigned: Unsigned<'_>,
+        signed: bool,
+        presented: &Presented<'_>,
+        now: u64,
+    ) -> Result<Principal, VerifyError> {
+        let principal = self.conclude(unsigned, signed, now)?;
+        self.admit(&principal, presented, now)?;
+        Ok(principal)
+    }
+
+    fn judge(&self, presented: &Presented<'_>, now: u64) -> Result<Principal, VerifyError> {
+        if let Some(principal) = self.recall(presented.token, now) {
+            self.admit(&principal, presented, now)?;
+            return Ok(principal);
+        }
+        let unsigned = self.start(presented.token, now)?;
+        let signed = unsigned.key.verify(unsigned.message(), unsigned.signature());
+        self.finish(unsigned, signed, presented, now)
+    }
+
+    /// Finds a token that was verified before, if the same keys still vouch for it.
+    fn recall(&self, token: &str, now: u64) -> Option<Principal> {
+        let principal = self.shared.tokens.find(token, now)?;
+        let generation = principal.verified().issuer.keys.generation(now)?;
+        (Some(generation) == principal.verified().generation).then_some(principal)
+    }
+
+    fn conclude(
+        &self,
+        unsigned: Unsigned<'_>,
+        signed: bool,
+        now: u64,
+    ) -> Result<Principal, VerifyError> {
+        if !signed {
+            return Err(VerifyError::Signature);
+        }
+        let Unsigned { token, unverified, issuer, key, generation } = unsigned;
+        self.shared.headers.remember(unverified.header_segment(), &unverified.header);
+        let (user, json) = unverified.authenticated()?;
+        issuer.judge_claims(&user)?;
+        let leeway = self.shared.leeway;
+        let verified = Verified {
+            start: user.nbf.unwrap_or_default().max(user.iat.unwrap_or_default()),
+            end: user.exp.min(issuer.oldest(&user)).saturating_add(leeway),
+            user,
+            json,
+            key,
+            issuer,
+            generation,
+        };
+        judge_times(&verified, leeway, now)?;
+        let principal = Principal::new(verified);
+        self.shared.tokens.remember(token, &principal, now);
+        Ok(principal)
+    }
+
+    /// Judges what is never remembered.
+    fn admit(
+        &self,
+        principal: &Principal,
+        presented: &Presented<'_>,
+        now: u64,
+    ) -> Result<(), VerifyError> {
+        let verified = principal.verified();
+        judge_times(verified, self.shared.leeway, now)?;
+        if let Some(revocation) = &self.shared.revocation
+            && revocation.is_revoked(&verified.revocable(), now)
+        {
+            return Err(VerifyError::Revoked);
+        }
+        judge_request(verified, presented)
+    }
+
+    /// Says what to wait for so that the keys may know better.
+    fn worth_waiting_for(
+        &self,
+        token: &str,
+        error: VerifyError,
+        now: u64,
+    ) -> Option<crate::fetch::BoxFuture<'static, ()>> {
+        if !matches!(
+            error,
+            VerifyError::KeysUnavailable | VerifyError::UnknownKey | VerifyError::Signature
+        ) {
+            return None;
+        }
+        let unverified = Unverified::read(token, &self.shared.headers).ok()?;
+        let issuer = self.shared.issuers.find(unverified.claimed_issuer()).ok()?;
+        let kid = unverified.header.kid.as_deref();
+        let need = match (error, kid) {
+            (VerifyError::KeysUnavailable, _) => Need::Keys,
+            (VerifyError::UnknownKey, Some(kid)) => Need::Kid(kid),
+            (VerifyError::Signature, Some(kid)) => Need::Replacement(kid),
+            _ => return None,
+        };
+        issuer.keys.refresh(need, now)
+    }
+}
+
+/// A token that was read and found acceptable but for its signature.
+///
+/// # Security
+///
+/// It proves nothing until [`Verifier::finish`] was told about the signature of exactly this
+/// [`message`](Self::message) by exactly this [`key`](Self::key).
+pub struct Unsigned<'t> {
+    token: &'t str,
+    unverified: Unverified<'t>,
+    issuer: Arc<Issuer>,
+    key: Arc<VerifyingKey>,
+    generation: Option<u64>,
+}
+
+impl Unsigned<'_> {
+    /// Gives the key that must have signed; its algorithm is the token's.
+    #[must_use]
+    pub fn key(&self) -> &VerifyingKey {
+        &self.key
+    }
+
+    /// Gives what must have been signed.
+    #[must_use]
+    pub const fn message(&self) -> &[u8] {
+        self.unverified.message.as_bytes()
+    }
+
+    /// Gives the signature to be verified.
+    #[must_use]
+    pub fn signature(&self) -> &[u8] {
+        &self.unverified.signature
+    }
+}
+
+impl fmt::Debug for Unsigned<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unsigned").field("key", &self.key).finish_non_exhaustive()
     }
 }
 
 impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Verifier")
-            .field("issuers", &self.shared.issuers.keys())
+            .field("issuers", &self.shared.issuers)
             .field("leeway", &self.shared.leeway)
             .field("max_token_bytes", &self.shared.max_token_bytes)
             .finish_non_exhaustive()
     }
 }
 
-/// The settings of a [`Verifier`].
-#[must_use = "call `build` to get the verifier"]
-pub struct VerifierBuilder {
-    issuers: Vec<Issuer>,
-    leeway: Duration,
-    max_token_bytes: usize,
-    clock: Arc<dyn Clock>,
-}
-
-impl VerifierBuilder {
-    /// Accepts tokens of this issuer too. At least one is needed; no two of one name.
-    pub fn issuer(mut self, issuer: Issuer) -> Self {
-        self.issuers.push(issuer);
-        self
-    }
-
-    /// Sets how far clocks may differ: `exp` counts as this much later, `nbf` and `iat` as this
-    /// much earlier. Default 30 seconds, at most 120; a fraction of a second is dropped.
-    pub const fn leeway(mut self, leeway: Duration) -> Self {
-        self.leeway = leeway;
-        self
-    }
-
-    /// Sets the length in bytes above which a token is refused unread. Default 8192, at most 1 MiB.
-    pub const fn max_token_bytes(mut self, bytes: usize) -> Self {
-        self.max_token_bytes = bytes;
-        self
-    }
-
-    /// Sets the clock. Default: that of the operating system.
-    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
-        self.clock = Arc::new(clock);
-        self
-    }
-
-    /// Checks the settings and makes the verifier.
-    ///
-    /// # Errors
-    ///
-    /// [`ConfigError`], every variant.
-    pub fn build(self) -> Result<Verifier, ConfigError> {
-        if self.leeway > MAX_LEEWAY {
-            return Err(ConfigError::LeewayTooLong);
-        }
-        if self.max_token_bytes > MAX_TOKEN_LIMIT {
-            return Err(ConfigError::TokenLimitTooLarge);
-        }
-        if self.issuers.is_empty() {
-            return Err(ConfigError::IssuerMissing);
-        }
-        let mut issuers = HashMap::with_capacity(self.issuers.len());
-        for issuer in self.issuers {
-            issuer.check()?;
-            match issuers.entry(issuer.name.clone()) {
-                Entry::Vacant(entry) => entry.insert(issuer),
-                Entry::Occupied(_) => return Err(ConfigError::IssuerDuplicate(issuer.name)),
-            };
-        }
-        Ok(Verifier {
-            shared: Arc::new(Shared {
-                issuers,
-                leeway: self.leeway.as_secs(),
-                max_token_bytes: self.max_token_bytes,
-                clock: self.clock,
-            }),
-        })
-    }
-}
-
-impl fmt::Debug for VerifierBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("VerifierBuilder")
-            .field("issuers", &self.issuers)
-            .field("leeway", &self.leeway)
-            .field("max_token_bytes", &self.max_token_bytes)
-            .finish_non_exhaustive()
-    }
-}
-
 /// A token lives from `nbf` until just before `exp`, each moved outwards by the leeway.
-fn judge_times(claims: &UserData, leeway: u64, now: u64) -> Result<(), VerifyError> {
+fn judge_times(verified: &Verified, leeway: u64, now: u64) -> Result<(), VerifyError> {
     let latest_start = now.saturating_add(leeway);
-    if now >= claims.exp.saturating_add(leeway) {
+    if now < verified.end && verified.start <= latest_start {
+        return Ok(());
+    }
+    let user = &verified.user;
+    if now >= user.exp.saturating_add(leeway) {
         return Err(VerifyError::Expired);
     }
-    if claims.nbf.is_some_and(|start| start > latest_start) {
+    if now >= verified.end {
+        return Err(VerifyError::TooOld);
+    }
+    if user.nbf.is_some_and(|start| start > latest_start) {
         return Err(VerifyError::NotYetValid);
     }
-    if claims.iat.is_some_and(|issued| issued > latest_start) {
-        return Err(VerifyError::IssuedInFuture);
+    Err(VerifyError::IssuedInFuture)
+}
+
+/// Judges a token against the request it came with.
+fn judge_request(verified: &Verified, presented: &Presented<'_>) -> Result<(), VerifyError> {
+    let user = &verified.user;
+    if presented.tenant.is_some() && user.tenant_id.as_deref() != presented.tenant {
+        return Err(VerifyError::Tenant);
+    }
+    if let Some(nonce) = presented.nonce
+        && user.claims.get("nonce").and_then(serde_json::Value::as_str) != Some(nonce)
+    {
+        return Err(VerifyError::Nonce);
+    }
+    judge_sender(user, presented.sender)
+}
+
+/// A token that is bound to a key or certificate is good only with proof that the sender has it.
+/// Sent alone it is refused: it may have been stolen.
+fn judge_sender(user: &UserData, sender: Sender<'_>) -> Result<(), VerifyError> {
+    let Some(cnf) = &user.cnf else {
+        return Ok(());
+    };
+    let certificate = match sender {
+        Sender::Certificate(thumbprint) => Some(thumbprint),
+        Sender::Bearer => None,
+    };
+    if cnf.jkt.is_some() || (cnf.x5t_s256.is_none() && !cnf.others.is_empty()) {
+        return Err(VerifyError::Binding);
+    }
+    if cnf.x5t_s256.as_deref() != certificate {
+        return Err(VerifyError::Binding);
     }
     Ok(())
 }
-
-const MAX_LEEWAY: Duration = Duration::from_secs(120);
-const MAX_TOKEN_LIMIT: usize = 1 << 20;

@@ -18,7 +18,7 @@ use aws_lc_rs::{
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
-use usso_verify::{Algorithm, Issuer, KeySet, Verifier, VerifyingKey};
+use usso_verify::{Algorithm, Issuer, KeySet, TokenCache, Verifier, VerifyingKey};
 
 use crate::{
     deps::Deps,
@@ -354,7 +354,11 @@ fn open(deps: &Deps, found: Versioned<KeyRing>) -> Result<LoadedKeys, Fault> {
     );
     // Any audience: the API that issued the token is always among those it may be shown to.
     let issuer = Issuer::new(deps.issuer(), set).any_audience();
-    let verifier = Verifier::builder().issuer(issuer).leeway(Duration::ZERO).build();
+    let verifier = Verifier::builder()
+        .issuer(issuer)
+        .leeway(Duration::ZERO)
+        .token_cache(TokenCache::off())
+        .build();
     Ok(LoadedKeys {
         signer: Signer::open(current.algorithm, private.expose())?,
         tag_key: hmac::Key::new(hmac::HMAC_SHA256, tag_key.expose()),

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
-use usso_verify::{UserData, VerifyError};
+use usso_verify::{Presented, UserData, VerifyError};
 
 use super::{
     Refused, Session,
@@ -112,17 +112,16 @@ pub async fn authenticate(deps: &Deps, token: &str) -> Result<Caller, Stop<Refus
     }
     let now = deps.clock.now();
     let mut keys = keys::load(deps).await?;
-    let mut verified = keys.verifier().verify_at(token, now.seconds());
+    let tenant = deps.tenant.id.to_string();
+    let presented = Presented::bearer(token).tenant(&tenant);
+    let mut verified = keys.verifier().verify_at(presented, now.seconds());
     if matches!(verified, Err(VerifyError::UnknownKey)) && keys.may_be_stale(now) {
         // Another instance may have rotated the keys since they were read.
         keys = keys::reload(deps).await?;
-        verified = keys.verifier().verify_at(token, now.seconds());
+        verified = keys.verifier().verify_at(presented, now.seconds());
     }
     let claims = verified.map_err(|error| Stop::Refused(Refused::Token(error)))?;
     let ended = || Stop::Refused(Refused::Ended);
-    if claims.tenant_id != Some(deps.tenant.id.to_string()) {
-        return Err(Stop::Refused(Refused::Token(VerifyError::ClaimInvalid("tenant_id"))));
-    }
     let id =
         claims.session_id.as_deref().and_then(|id| SessionId::parse(id).ok()).ok_or_else(ended)?;
     let (session, user) =
@@ -134,5 +133,5 @@ pub async fn authenticate(deps: &Deps, token: &str) -> Result<Caller, Stop<Refus
     if session.user != user.id || !session.is_alive(&user, now) {
         return Err(ended());
     }
-    Ok(Caller { user, session, claims })
+    Ok(Caller { user, session, claims: claims.to_user_data() })
 }

@@ -28,7 +28,7 @@ fn ed() -> Signer {
 fn with_claim(name: &str, value: &Value) -> Result<UserData, VerifyError> {
     let mut set = claims(json!({}));
     set[name] = value.clone();
-    ed().verifier().verify_at(&ed().mint(&set), NOW)
+    ed().verifier().verify_at(&ed().mint(&set), NOW).map(|caller| caller.to_user_data())
 }
 
 /// Verifies a good token with one more claim, written as text.
@@ -36,7 +36,8 @@ fn with_text(member: &str) -> Result<UserData, VerifyError> {
     let (name, _) = member.trim_start_matches('"').split_once('"').unwrap();
     let set = claims(json!({name: null})).to_string();
     let text = format!("{},{member}}}", set.strip_suffix('}').unwrap());
-    ed().verifier().verify_at(&ed().mint_text(&ed().header().to_string(), &text), NOW)
+    let token = ed().mint_text(&ed().header().to_string(), &text);
+    ed().verifier().verify_at(&token, NOW).map(|caller| caller.to_user_data())
 }
 
 #[test]

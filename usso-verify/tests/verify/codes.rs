@@ -12,7 +12,9 @@ fn refused() -> Vec<(&'static str, Result<usso_verify::UserData, VerifyError>)> 
     let deep = signer.mint_text(&format!("{}{}", "[".repeat(40), "]".repeat(40)), "{}");
     let forged =
         Signer::ed25519(9).mint_text(&signer.header().to_string(), &claims(json!({})).to_string());
-    let verify = |token: &str| signer.verifier().verify_at(token, NOW);
+    let verify = |token: &str| {
+        signer.verifier().verify_at(token, NOW).map(|principal| principal.to_user_data())
+    };
     vec![
         ("token.algorithm", signer.judge_header(json!({"alg": "hunter2"}))),
         ("token.audience", signer.judge(json!({"aud": "hunter2"}))),

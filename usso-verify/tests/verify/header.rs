@@ -11,7 +11,7 @@ fn ed() -> Signer {
 }
 
 /// Verifies a good token whose header has one more member of any value, `null` included.
-fn with_member(name: &str, value: &Value) -> Result<usso_verify::UserData, VerifyError> {
+fn with_member(name: &str, value: &Value) -> Result<usso_verify::Principal, VerifyError> {
     let mut header = ed().header();
     header[name] = value.clone();
     let token = ed().mint_text(&header.to_string(), &claims(json!({})).to_string());

@@ -35,7 +35,7 @@ fn t11_the_key_of_one_tenant_does_not_sign_for_another() {
     let header = json!({"alg": "EdDSA", "kid": "1", "typ": "at+jwt"}).to_string();
     let verdict = |signer: &Signer, iss: &str| {
         let token = signer.mint_text(&header, &claims(json!({"iss": iss})).to_string());
-        both.verify_at(&token, NOW).map(|user| user.iss)
+        both.verify_at(&token, NOW).map(|user| user.iss.clone())
     };
     assert_eq!(verdict(&a, "https://a").as_deref(), Ok("https://a"));
     assert_eq!(verdict(&b, "https://b").as_deref(), Ok("https://b"));
@@ -52,7 +52,7 @@ fn t11_the_rules_of_one_issuer_do_not_apply_to_another() {
     let both = Verifier::builder().issuer(lax).issuer(strict).build().unwrap();
     let verdict = |iss: &str| {
         let token = signer.mint(&claims(json!({"iss": iss, "aud": "other"})));
-        both.verify_at(&token, NOW).map(|user| user.iss)
+        both.verify_at(&token, NOW).map(|user| user.iss.clone())
     };
     assert!(verdict("https://lax").is_ok());
     assert_eq!(verdict("https://strict"), Err(VerifyError::Audience));

@@ -117,14 +117,16 @@ impl Signer {
 
     /// Verifies a token whose claims were changed by `with`; `null` removes one.
     pub(crate) fn judge(&self, with: Value) -> Result<UserData, VerifyError> {
-        self.verifier().verify_at(&self.mint(&claims(with)), NOW)
+        let verified = self.verifier().verify_at(&self.mint(&claims(with)), NOW);
+        verified.map(|principal| principal.to_user_data())
     }
 
     /// Verifies a token whose header was changed by `with`; `null` removes a member.
     pub(crate) fn judge_header(&self, with: Value) -> Result<UserData, VerifyError> {
         let header = patched(self.header(), with).to_string();
         let token = self.mint_text(&header, &claims(json!({})).to_string());
-        self.verifier().verify_at(&token, NOW)
+        let verified = self.verifier().verify_at(&token, NOW);
+        verified.map(|principal| principal.to_user_data())
     }
 }
 

@@ -1,0 +1,163 @@
+//! The settings of a verifier.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::{Clock, SystemClock};
+use crate::error::ConfigError;
+use crate::issuer::Issuer;
+use crate::issuers::{Issuers, Pattern};
+use crate::revocation::Revocation;
+use crate::token::Headers;
+use crate::token_cache::{TokenCache, Tokens};
+use crate::verifier::{Shared, Verifier};
+
+/// The settings of a [`Verifier`].
+#[must_use = "call `build` to get the verifier"]
+pub struct VerifierBuilder {
+    issuers: Vec<Issuer>,
+    patterns: Vec<Result<Pattern, ConfigError>>,
+    leeway: Duration,
+    max_token_bytes: usize,
+    cache: TokenCache,
+    clock: Arc<dyn Clock>,
+    revocation: Option<Arc<dyn Revocation>>,
+}
+
+impl VerifierBuilder {
+    pub(crate) fn new() -> Self {
+        Self {
+            issuers: Vec::new(),
+            patterns: Vec::new(),
+            leeway: Duration::from_secs(30),
+            max_token_bytes: 8192,
+            cache: TokenCache::new(),
+            clock: Arc::new(SystemClock),
+            revocation: None,
+        }
+    }
+
+    /// Accepts tokens of this issuer too. At least one is needed; no two of one name.
+    pub fn issuer(mut self, issuer: Issuer) -> Self {
+        self.issuers.push(issuer);
+        self
+    }
+
+    /// Accepts tokens of every issuer that is named like `pattern`, with one DNS label in the place
+    /// of `{tenant}`, and for which `resolve` gives an issuer: the tenants that there are.
+    ///
+    /// `resolve` gets the label, must not block, and names the issuer it gives exactly as the token
+    /// does. Up to `capacity` tenants are kept with their keys; the least used go first.
+    ///
+    /// # Security
+    ///
+    /// Anybody can write any label into a token. A `resolve` that accepts them all lets strangers
+    /// make this verifier ask for the keys of tenants that are not there: know your tenants.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use usso_verify::{Issuer, KeySet, Verifier};
+    /// # let keys = Arc::new(KeySet::default());
+    /// let verifier = Verifier::builder()
+    ///     .tenants("https://{tenant}.sso.example", 1000, move |tenant| {
+    ///         (tenant == "acme").then(|| {
+    ///             Issuer::new(format!("https://{tenant}.sso.example"), Arc::clone(&keys))
+    ///                 .audience("https://api.example")
+    ///                 .tenant("org_acme")
+    ///         })
+    ///     })
+    ///     .build()?;
+    /// # Ok::<(), usso_verify::ConfigError>(())
+    /// ```
+    pub fn tenants(
+        mut self,
+        pattern: impl Into<String>,
+        capacity: usize,
+        resolve: impl Fn(&str) -> Option<Issuer> + Send + Sync + 'static,
+    ) -> Self {
+        self.patterns.push(Pattern::new(pattern.into(), capacity, Box::new(resolve)));
+        self
+    }
+
+    /// Sets how far clocks may differ: `exp` counts as this much later, `nbf` and `iat` as this
+    /// much earlier. Default 30 seconds, at most 120; a fraction of a second is dropped.
+    pub const fn leeway(mut self, leeway: Duration) -> Self {
+        self.leeway = leeway;
+        self
+    }
+
+    /// Sets the length in bytes above which a token is refused unread. Default 8192, at most 1 MiB.
+    pub const fn max_token_bytes(mut self, bytes: usize) -> Self {
+        self.max_token_bytes = bytes;
+        self
+    }
+
+    /// Sets how much of the verified tokens is remembered. Default: [`TokenCache::new`].
+    pub const fn token_cache(mut self, cache: TokenCache) -> Self {
+        self.cache = cache;
+        self
+    }
+
+    /// Sets the clock. Default: that of the operating system.
+    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Refuses tokens that were called back. Default: none can be before it expires.
+    pub fn revocation(mut self, revocation: Arc<impl Revocation + 'static>) -> Self {
+        self.revocation = Some(revocation);
+        self
+    }
+
+    /// Checks the settings and makes the verifier.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`], every variant.
+    pub fn build(self) -> Result<Verifier, ConfigError> {
+        if self.leeway > MAX_LEEWAY {
+            return Err(ConfigError::LeewayTooLong);
+        }
+        if self.max_token_bytes > MAX_TOKEN_LIMIT {
+            return Err(ConfigError::TokenLimitTooLarge);
+        }
+        let mut issuers = Issuers::default();
+        for issuer in self.issuers {
+            issuers.add(issuer)?;
+        }
+        for pattern in self.patterns {
+            issuers.add_pattern(pattern?);
+        }
+        if issuers.is_empty() {
+            return Err(ConfigError::IssuerMissing);
+        }
+        Ok(Verifier {
+            shared: Arc::new(Shared {
+                issuers,
+                leeway: self.leeway.as_secs(),
+                max_token_bytes: self.max_token_bytes,
+                clock: self.clock,
+                revocation: self.revocation,
+                headers: Headers::default(),
+                tokens: Tokens::new(self.cache),
+            }),
+        })
+    }
+}
+
+impl fmt::Debug for VerifierBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifierBuilder")
+            .field("issuers", &self.issuers)
+            .field("leeway", &self.leeway)
+            .field("max_token_bytes", &self.max_token_bytes)
+            .finish_non_exhaustive()
+    }
+}
+
+const MAX_LEEWAY: Duration = Duration::from_secs(120);
+const MAX_TOKEN_LIMIT: usize = 1 << 20;

@@ -1,0 +1,125 @@
+//! The verified caller.
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use serde::{Serialize, Serializer};
+
+use crate::claims::UserData;
+use crate::issuer::Issuer;
+use crate::json;
+use crate::key::VerifyingKey;
+use crate::revocation::Revocable;
+
+/// Who is calling: the claims of a token that was found good. Reads as a [`UserData`].
+///
+/// Cheap to clone and never changed: every holder sees the same claims.
+#[derive(Clone)]
+pub struct Principal(Arc<Counter>);
+
+/// A count of references of its own, so that threads that hold one token do not fight over one.
+struct Counter(Arc<Verified>);
+
+/// A verified token, and what decides whether it still is one.
+pub(crate) struct Verified {
+    pub(crate) user: UserData,
+    pub(crate) json: String,
+    pub(crate) key: Arc<VerifyingKey>,
+    pub(crate) issuer: Arc<Issuer>,
+    /// Which keys of the issuer vouched for it.
+    pub(crate) generation: Option<u64>,
+    /// First second of its life, leeway not included.
+    pub(crate) start: u64,
+    /// First second after its life, leeway included.
+    pub(crate) end: u64,
+}
+
+impl Principal {
+    pub(crate) fn new(verified: Verified) -> Self {
+        Self(Arc::new(Counter(Arc::new(verified))))
+    }
+
+    pub(crate) fn verified(&self) -> &Verified {
+        &self.0.0
+    }
+
+    /// Gives the same principal, counted apart.
+    pub(crate) fn detached(&self) -> Self {
+        Self(Arc::new(Counter(Arc::clone(&self.0.0))))
+    }
+
+    /// Gives the claims, to be kept or changed apart from the token.
+    #[must_use]
+    pub fn to_user_data(&self) -> UserData {
+        self.verified().user.clone()
+    }
+
+    /// Reads the whole claim set as a type of the caller's.
+    ///
+    /// # Errors
+    ///
+    /// [`json::Error::Mismatch`] if the claims are not a `T`.
+    pub fn claims_as<T: DeserializeOwned>(&self) -> Result<T, json::Error> {
+        serde_json::from_str(&self.verified().json).map_err(|_| json::Error::Mismatch)
+    }
+
+    /// Gives the claim set as the issuer wrote it.
+    #[must_use]
+    pub fn json(&self) -> &str {
+        &self.verified().json
+    }
+
+    /// Gives the name of the key that vouched for the token.
+    #[must_use]
+    pub fn kid(&self) -> &str {
+        self.verified().key.kid()
+    }
+}
+
+impl Verified {
+    pub(crate) fn revocable(&self) -> Revocable<'_> {
+        Revocable {
+            issuer: &self.user.iss,
+            subject: &self.user.sub,
+            issued_at: self.user.iat,
+            jti: self.user.jti.as_deref(),
+            session_id: self.user.session_id.as_deref(),
+            kid: Some(self.key.kid()),
+        }
+    }
+
+    /// Gives the bytes it takes, about.
+    pub(crate) fn weight(&self) -> usize {
+        // The claims are there twice, as text and typed.
+        size_of::<Self>() + 3 * self.json.len()
+    }
+}
+
+impl Deref for Principal {
+    type Target = UserData;
+
+    fn deref(&self) -> &UserData {
+        &self.verified().user
+    }
+}
+
+/// As [`UserData`] serialises.
+impl Serialize for Principal {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.verified().user.serialize(serializer)
+    }
+}
+
+impl PartialEq for Principal {
+    fn eq(&self, other: &Self) -> bool {
+        self.verified().user == other.verified().user
+    }
+}
+
+impl fmt::Debug for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Principal").field(&self.verified().user).finish()
+    }
+}

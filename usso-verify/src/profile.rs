@@ -1,0 +1,216 @@
+//! Kinds of tokens: what `typ` they carry and which claims they must have.
+
+use std::time::Duration;
+
+use crate::claims::UserData;
+use crate::error::VerifyError;
+
+/// What kind of tokens an issuer's are.
+///
+/// | profile | `typ` | `token_type` | claims beside `iss`, `sub`, `exp` |
+/// | --- | --- | --- | --- |
+/// | [`usso`](Self::usso), the default | `at+jwt` | `access` | |
+/// | [`rfc9068`](Self::rfc9068) | `at+jwt` | | `aud`, `client_id`, `iat`, `jti` |
+/// | [`oidc_id_token`](Self::oidc_id_token) | `JWT` or none | must not be there | `aud`, `iat`; `azp` when there are several audiences |
+/// | [`custom`](Self::custom) | to be set | | |
+///
+/// `at+jwt` may also be spelt `application/at+jwt`.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    typ: Typ,
+    token_type: TokenType,
+    required: Vec<&'static str>,
+    authorized_party: bool,
+    max_age: Option<u64>,
+    max_lifetime: Option<u64>,
+}
+
+#[derive(Clone, Debug)]
+enum Typ {
+    /// One of these.
+    Exactly(Vec<String>),
+    /// `JWT` in any case, or no `typ`.
+    JwtOrNone,
+    /// Whatever.
+    Any,
+}
+
+#[derive(Clone, Debug)]
+enum TokenType {
+    Any,
+    Exactly(String),
+    None,
+}
+
+impl Profile {
+    /// Access tokens of USSO.
+    #[must_use]
+    pub fn usso() -> Self {
+        Self { token_type: TokenType::Exactly("access".to_owned()), ..Self::access_token() }
+    }
+
+    /// Access tokens of any issuer that keeps RFC 9068.
+    ///
+    /// # Spec
+    ///
+    /// RFC 9068 §2.2, §4.
+    #[must_use]
+    pub fn rfc9068() -> Self {
+        Self { required: vec!["aud", "client_id", "iat", "jti"], ..Self::access_token() }
+    }
+
+    /// ID tokens of an `OpenID` provider; the audience to configure is the client's id.
+    ///
+    /// The nonce is that of one request: see [`Presented::nonce`](crate::Presented::nonce).
+    ///
+    /// # Security
+    ///
+    /// An ID token says who signed in, to the client that asked. It is not a credential for a
+    /// service: do not accept it where access tokens are expected.
+    ///
+    /// # Spec
+    ///
+    /// `OpenID` Connect Core 1.0 §2, §3.1.3.7.
+    #[must_use]
+    pub fn oidc_id_token() -> Self {
+        Self {
+            typ: Typ::JwtOrNone,
+            token_type: TokenType::None,
+            required: vec!["aud", "iat"],
+            authorized_party: true,
+            ..Self::custom()
+        }
+    }
+
+    /// Nothing but `iss`, `sub` and `exp`. What `typ` the tokens have must be set:
+    /// [`token_types`](Self::token_types), or said aloud [`any_typ`](Self::any_typ).
+    #[must_use]
+    pub const fn custom() -> Self {
+        Self {
+            typ: Typ::Exactly(Vec::new()),
+            token_type: TokenType::Any,
+            required: Vec::new(),
+            authorized_party: false,
+            max_age: None,
+            max_lifetime: None,
+        }
+    }
+
+    fn access_token() -> Self {
+        Self::custom().token_types(&["at+jwt", "application/at+jwt"])
+    }
+
+    /// Accepts these values of the header's `typ` only, compared exactly.
+    #[must_use]
+    pub fn token_types(mut self, types: &[&str]) -> Self {
+        self.typ = Typ::Exactly(types.iter().copied().map(str::to_owned).collect());
+        self
+    }
+
+    /// Accepts every `typ`, also none.
+    ///
+    /// # Security
+    ///
+    /// Any other kind of token that the issuer signs for the same audience then passes for this
+    /// kind. Make sure that a required claim tells them apart.
+    #[must_use]
+    pub fn any_typ(mut self) -> Self {
+        self.typ = Typ::Any;
+        self
+    }
+
+    /// Sets the value that USSO's claim `token_type` must have.
+    #[must_use]
+    pub fn token_type(mut self, token_type: impl Into<String>) -> Self {
+        self.token_type = TokenType::Exactly(token_type.into());
+        self
+    }
+
+    /// Requires that this claim is there, and those named before.
+    #[must_use]
+    pub fn require_claim(mut self, claim: &'static str) -> Self {
+        self.required.push(claim);
+        self
+    }
+
+    /// Refuses tokens issued longer ago than this, leeway added. Needs the claim `iat`.
+    #[must_use]
+    pub const fn max_age(mut self, age: Duration) -> Self {
+        self.max_age = Some(age.as_secs());
+        self
+    }
+
+    /// Refuses tokens that were made to live longer than this, from `iat` to `exp`. Needs `iat`.
+    #[must_use]
+    pub const fn max_lifetime(mut self, lifetime: Duration) -> Self {
+        self.max_lifetime = Some(lifetime.as_secs());
+        self
+    }
+
+    /// Says whether no `typ` can ever be accepted.
+    pub(crate) const fn is_untyped(&self) -> bool {
+        matches!(&self.typ, Typ::Exactly(types) if types.is_empty())
+    }
+
+    pub(crate) fn judge_typ(&self, typ: Option<&str>) -> Result<(), VerifyError> {
+        let accepted = match &self.typ {
+            Typ::Exactly(types) => types.iter().any(|accepted| Some(accepted.as_str()) == typ),
+            Typ::JwtOrNone => typ.is_none_or(|typ| typ.eq_ignore_ascii_case("JWT")),
+            Typ::Any => true,
+        };
+        if accepted { Ok(()) } else { Err(VerifyError::Typ) }
+    }
+
+    /// Judges claims; `is_client` says whether an audience is one the caller answers to.
+    pub(crate) fn judge_claims(
+        &self,
+        claims: &UserData,
+        is_client: impl Fn(&str) -> bool,
+    ) -> Result<(), VerifyError> {
+        let accepted = match &self.token_type {
+            TokenType::Exactly(token_type) => claims.token_type.as_ref() == Some(token_type),
+            TokenType::None => claims.token_type.is_none(),
+            TokenType::Any => true,
+        };
+        if !accepted {
+            return Err(VerifyError::TokenType);
+        }
+        if let Some(missing) = self.required.iter().find(|claim| !claims.has_claim(claim)) {
+            return Err(VerifyError::ClaimMissing(missing));
+        }
+        if self.authorized_party {
+            judge_authorized_party(claims, is_client)?;
+        }
+        if self.max_age.is_some() && claims.iat.is_none() {
+            return Err(VerifyError::ClaimMissing("iat"));
+        }
+        if let Some(longest) = self.max_lifetime {
+            let issued = claims.iat.ok_or(VerifyError::ClaimMissing("iat"))?;
+            if claims.exp.saturating_sub(issued) > longest {
+                return Err(VerifyError::Lifetime);
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the time from which on a token is too old, before leeway.
+    pub(crate) fn oldest(&self, claims: &UserData) -> u64 {
+        match (self.max_age, claims.iat) {
+            (Some(age), Some(issued)) => issued.saturating_add(age),
+            _ => u64::MAX,
+        }
+    }
+}
+
+/// `OpenID` Connect Core 1.0 §3.1.3.7 steps 4 and 5: the party that was authorized is this client.
+fn judge_authorized_party(
+    claims: &UserData,
+    is_client: impl Fn(&str) -> bool,
+) -> Result<(), VerifyError> {
+    match claims.claims.get("azp") {
+        None if claims.aud.len() > 1 => Err(VerifyError::ClaimMissing("azp")),
+        None => Ok(()),
+        Some(party) if party.as_str().is_some_and(is_client) => Ok(()),
+        Some(_) => Err(VerifyError::ClaimInvalid("azp")),
+    }
+}
