@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::{Clock, SystemClock};
+use crate::dpop;
 use crate::error::ConfigError;
 use crate::issuer::Issuer;
 use crate::issuers::{Issuers, Pattern};
@@ -22,6 +23,7 @@ pub struct VerifierBuilder {
     max_token_bytes: usize,
     cache: TokenCache,
     clock: Arc<dyn Clock>,
+    dpop: Option<dpop::Verifier>,
     revocation: Option<Arc<dyn Revocation>>,
 }
 
@@ -34,6 +36,7 @@ impl VerifierBuilder {
             max_token_bytes: 8192,
             cache: TokenCache::new(),
             clock: Arc::new(SystemClock),
+            dpop: None,
             revocation: None,
         }
     }
@@ -107,6 +110,18 @@ impl VerifierBuilder {
         self
     }
 
+    /// Sets how `DPoP` proofs are verified. Default: as [`dpop::Builder`] does, without nonces, with
+    /// a replay cache of this verifier's own.
+    ///
+    /// # Security
+    ///
+    /// Several processes that serve one address must share a replay cache, or a proof can be used
+    /// once with each.
+    pub fn dpop(mut self, dpop: dpop::Verifier) -> Self {
+        self.dpop = Some(dpop);
+        self
+    }
+
     /// Refuses tokens that were called back. Default: none can be before it expires.
     pub fn revocation(mut self, revocation: Arc<impl Revocation + 'static>) -> Self {
         self.revocation = Some(revocation);
@@ -135,12 +150,17 @@ impl VerifierBuilder {
         if issuers.is_empty() {
             return Err(ConfigError::IssuerMissing);
         }
+        let dpop = match self.dpop {
+            Some(dpop) => dpop,
+            None => dpop::Verifier::builder().build()?,
+        };
         Ok(Verifier {
             shared: Arc::new(Shared {
                 issuers,
                 leeway: self.leeway.as_secs(),
                 max_token_bytes: self.max_token_bytes,
                 clock: self.clock,
+                dpop,
                 revocation: self.revocation,
                 headers: Headers::default(),
                 tokens: Tokens::new(self.cache),

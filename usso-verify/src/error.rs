@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::challenge::{Challenge, ErrorCode};
+use crate::dpop;
 use crate::json;
 
 /// Why a token was refused.
@@ -28,6 +30,8 @@ pub enum VerifyError {
     ClaimMissing(&'static str),
     /// The header has `crit` or `b64`, which change how a token must be read.
     Critical,
+    /// The proof that the sender has the token's key was refused.
+    Dpop(dpop::Error),
     /// The header or the claims have two members of one name.
     DuplicateMember,
     /// The end of the token's life, leeway included, has come.
@@ -78,6 +82,7 @@ impl VerifyError {
             Self::ClaimInvalid(_) => "token.claim_invalid",
             Self::ClaimMissing(_) => "token.claim_missing",
             Self::Critical => "token.critical",
+            Self::Dpop(error) => error.code(),
             Self::DuplicateMember => "token.duplicate_member",
             Self::Expired => "token.expired",
             Self::IssuedInFuture => "token.issued_in_future",
@@ -100,6 +105,43 @@ impl VerifyError {
     }
 }
 
+impl VerifyError {
+    /// Gives the HTTP status of a refusal: 503 while the verifier cannot tell, 400 for a request
+    /// that is not sound, otherwise 401.
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::KeysUnavailable | Self::Dpop(dpop::Error::ReplayUnavailable) => 503,
+            Self::Dpop(dpop::Error::RequestUri) => 400,
+            _ => 401,
+        }
+    }
+
+    /// Gives the challenge that goes with a 401 to a bearer of a token; see
+    /// [`Challenge`] for what else can be put into it. For a sender of `DPoP` proofs start with
+    /// [`Challenge::dpop`] and add [`challenge_error`](Self::challenge_error).
+    ///
+    /// # Spec
+    ///
+    /// RFC 6750 §3.
+    pub fn challenge(self) -> Challenge {
+        match self.challenge_error() {
+            Some(error) => Challenge::bearer().error(error).error_description(self.to_string()),
+            None => Challenge::bearer(),
+        }
+    }
+
+    /// Gives the error to put into a challenge; none when the token is not at fault.
+    #[must_use]
+    pub const fn challenge_error(self) -> Option<ErrorCode> {
+        match self {
+            Self::KeysUnavailable => None,
+            Self::Dpop(error) => error.challenge(),
+            _ => Some(ErrorCode::InvalidToken),
+        }
+    }
+}
+
 impl fmt::Display for VerifyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -109,6 +151,7 @@ impl fmt::Display for VerifyError {
             Self::ClaimInvalid(claim) => return write!(f, "the claim `{claim}` is not valid"),
             Self::ClaimMissing(claim) => return write!(f, "the claim `{claim}` is missing"),
             Self::Critical => "the token's header asks for an unsupported extension",
+            Self::Dpop(error) => return error.fmt(f),
             Self::DuplicateMember => "the token has two members of one name",
             Self::Expired => "the token has expired",
             Self::IssuedInFuture => "the token was issued in the future",
@@ -202,6 +245,8 @@ pub enum ConfigError {
     IssuerEmpty,
     /// No issuer was given.
     IssuerMissing,
+    /// The settings of the verification of `DPoP` proofs are not sound.
+    Dpop(dpop::ConfigError),
     /// The leeway is longer than 120 seconds.
     LeewayTooLong,
     /// The pattern is not an address with `{tenant}` in it once.
@@ -227,6 +272,7 @@ impl fmt::Display for ConfigError {
             Self::IssuerDuplicate(name) => write!(f, "issuer {name:?} is given twice; keep one"),
             Self::IssuerEmpty => f.write_str("an issuer has an empty name; give its `iss` value"),
             Self::IssuerMissing => f.write_str("no issuer; call `issuer` at least once"),
+            Self::Dpop(error) => error.fmt(f),
             Self::LeewayTooLong => f.write_str("`leeway` is over 120 seconds; shorten it"),
             Self::PatternInvalid(pattern) => {
                 write!(f, "pattern {pattern:?}: write an address with `{{tenant}}` in it once")
@@ -241,6 +287,12 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
+impl From<dpop::ConfigError> for ConfigError {
+    fn from(error: dpop::ConfigError) -> Self {
+        Self::Dpop(error)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::VerifyError;
@@ -254,6 +306,8 @@ mod tests {
             VerifyError::ClaimInvalid(_) => VerifyError::ClaimMissing("exp"),
             VerifyError::ClaimMissing(_) => VerifyError::Critical,
             VerifyError::Critical => VerifyError::DuplicateMember,
+            // Has codes of its own, pinned where they are.
+            VerifyError::Dpop(_) => return None,
             VerifyError::DuplicateMember => VerifyError::Expired,
             VerifyError::Expired => VerifyError::IssuedInFuture,
             VerifyError::IssuedInFuture => VerifyError::KeysUnavailable,

@@ -8,6 +8,7 @@ mod claims;
 mod clock;
 mod error;
 mod fetch;
+mod header;
 mod issuer;
 mod issuers;
 mod jwk;
@@ -17,14 +18,22 @@ mod material;
 mod presented;
 mod principal;
 mod profile;
+mod protected_resource;
 mod revocation;
 mod signature;
 mod source;
 mod token;
 mod token_cache;
+mod uri;
 mod verifier;
 
+pub mod certificate;
+pub mod challenge;
+pub mod dpop;
 pub mod json;
+pub mod step_up;
+#[cfg(all(feature = "testing", not(target_family = "wasm")))]
+pub mod testing;
 
 pub use algorithm::Algorithm;
 pub use builder::VerifierBuilder;
@@ -40,6 +49,7 @@ pub use material::spki_kid;
 pub use presented::Presented;
 pub use principal::Principal;
 pub use profile::Profile;
+pub use protected_resource::{InvalidResource, ProtectedResource};
 pub use revocation::{Revocable, Revocation, RevocationList, RevocationListFull, Revoked};
 pub use source::{KeySource, Need};
 pub use token_cache::TokenCache;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::certificate::Thumbprint;
+
 /// A token and what its request adds to it.
 ///
 /// A `&str` is a token sent as `Authorization: Bearer`, with nothing else to check.
@@ -11,36 +13,53 @@ pub struct Presented<'t> {
     pub(crate) token: &'t str,
     pub(crate) tenant: Option<&'t str>,
     pub(crate) nonce: Option<&'t str>,
-    pub(crate) sender: Sender<'t>,
+    pub(crate) certificate: Option<&'t Thumbprint>,
+    pub(crate) dpop: Option<Proven<'t>>,
 }
 
-/// What vouches for the sender.
+/// A `DPoP` proof and the request it is for.
 #[derive(Clone, Copy)]
-pub(crate) enum Sender<'t> {
-    /// The token alone.
-    Bearer,
-    /// The thumbprint of a TLS certificate that the sender holds.
-    Certificate(&'t str),
+pub(crate) struct Proven<'t> {
+    pub(crate) proof: &'t str,
+    pub(crate) method: &'t str,
+    pub(crate) uri: &'t str,
 }
 
 impl<'t> Presented<'t> {
     /// A token without `Bearer`, sent with nothing that vouches for its sender.
     pub const fn bearer(token: &'t str) -> Self {
-        Self { token, tenant: None, nonce: None, sender: Sender::Bearer }
+        Self { token, tenant: None, nonce: None, certificate: None, dpop: None }
     }
 
-    /// Adds the sender's TLS certificate, by its thumbprint (SHA-256 in base64url).
+    /// A token sent as `Authorization: DPoP`, with the value of the request's only `DPoP` header
+    /// ([`dpop::only_header`](crate::dpop::only_header)), its method and its public address.
+    ///
+    /// A token that is not bound to a key is refused when it is sent this way.
     ///
     /// # Security
     ///
-    /// The thumbprint must come from the TLS connection itself or from a proxy that overwrites
-    /// whatever header it sends it in.
+    /// Build `uri` from the service's own public address: a host that the client can choose makes
+    /// the proof worthless.
+    ///
+    /// # Spec
+    ///
+    /// RFC 9449 §7.1.
+    pub const fn dpop(token: &'t str, proof: &'t str, method: &'t str, uri: &'t str) -> Self {
+        Self { dpop: Some(Proven { proof, method, uri }), ..Self::bearer(token) }
+    }
+
+    /// Adds the sender's TLS certificate.
+    ///
+    /// # Security
+    ///
+    /// It must come from the TLS connection itself, or from a proxy that overwrites whatever header
+    /// it sends it in.
     ///
     /// # Spec
     ///
     /// RFC 8705 §3.
-    pub const fn certificate(mut self, thumbprint: &'t str) -> Self {
-        self.sender = Sender::Certificate(thumbprint);
+    pub const fn certificate(mut self, certificate: &'t Thumbprint) -> Self {
+        self.certificate = Some(certificate);
         self
     }
 

@@ -13,11 +13,12 @@ use std::sync::Arc;
 use crate::builder::VerifierBuilder;
 use crate::claims::UserData;
 use crate::clock::Clock;
+use crate::dpop::{self, Proof, With};
 use crate::error::VerifyError;
 use crate::issuer::{Issuer, pick};
 use crate::issuers::Issuers;
 use crate::key::VerifyingKey;
-use crate::presented::{Presented, Sender};
+use crate::presented::{Presented, Proven};
 use crate::principal::{Principal, Verified};
 use crate::revocation::Revocation;
 use crate::source::Need;
@@ -39,6 +40,7 @@ pub(crate) struct Shared {
     pub(crate) leeway: u64,
     pub(crate) max_token_bytes: usize,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) dpop: dpop::Verifier,
     pub(crate) revocation: Option<Arc<dyn Revocation>>,
     pub(crate) headers: Headers,
     pub(crate) tokens: Tokens,
@@ -111,6 +113,12 @@ impl Verifier {
         now: u64,
     ) -> Result<Principal, VerifyError> {
         self.judge(&presented.into(), now)
+    }
+
+    /// Gives the verifier of `DPoP` proofs, for the challenge and the nonce of a refusal.
+    #[must_use]
+    pub fn dpop(&self) -> &dpop::Verifier {
+        &self.shared.dpop
     }
 
     /// Forgets every token that was verified before, so that each is verified from its signature on.
@@ -221,7 +229,35 @@ impl Verifier {
         {
             return Err(VerifyError::Revoked);
         }
-        judge_request(verified, presented)
+        judge_request(verified, presented)?;
+        self.judge_sender(&verified.user, presented, now)
+    }
+
+    /// A token that is bound to a key or certificate is good only with proof that the sender has
+    /// it. Sent alone it is refused: it may have been stolen.
+    fn judge_sender(
+        &self,
+        user: &UserData,
+        presented: &Presented<'_>,
+        now: u64,
+    ) -> Result<(), VerifyError> {
+        let cnf = user.cnf.as_ref();
+        if cnf.is_some_and(|cnf| cnf.jkt.is_none() && cnf.x5t_s256.is_none()) {
+            return Err(VerifyError::Binding);
+        }
+        if let Some(bound) = cnf.and_then(|cnf| cnf.x5t_s256.as_deref()) {
+            let certificate = presented.certificate.ok_or(VerifyError::Binding)?;
+            certificate.check_binding(bound).map_err(|_| VerifyError::Binding)?;
+        }
+        match (cnf.and_then(|cnf| cnf.jkt.as_deref()), presented.dpop) {
+            (None, None) => Ok(()),
+            (Some(_), None) | (None, Some(_)) => Err(VerifyError::Binding),
+            (Some(jkt), Some(Proven { proof, method, uri })) => {
+                let with = With::AccessToken { token: presented.token, jkt };
+                let checked = self.shared.dpop.check(&Proof { proof, method, uri, with }, now);
+                checked.map(|_| ()).map_err(VerifyError::Dpop)
+            }
+        }
     }
 
     /// Says what to wait for so that the keys may know better.
@@ -329,25 +365,6 @@ fn judge_request(verified: &Verified, presented: &Presented<'_>) -> Result<(), V
         && user.claims.get("nonce").and_then(serde_json::Value::as_str) != Some(nonce)
     {
         return Err(VerifyError::Nonce);
-    }
-    judge_sender(user, presented.sender)
-}
-
-/// A token that is bound to a key or certificate is good only with proof that the sender has it.
-/// Sent alone it is refused: it may have been stolen.
-fn judge_sender(user: &UserData, sender: Sender<'_>) -> Result<(), VerifyError> {
-    let Some(cnf) = &user.cnf else {
-        return Ok(());
-    };
-    let certificate = match sender {
-        Sender::Certificate(thumbprint) => Some(thumbprint),
-        Sender::Bearer => None,
-    };
-    if cnf.jkt.is_some() || (cnf.x5t_s256.is_none() && !cnf.others.is_empty()) {
-        return Err(VerifyError::Binding);
-    }
-    if cnf.x5t_s256.as_deref() != certificate {
-        return Err(VerifyError::Binding);
     }
     Ok(())
 }

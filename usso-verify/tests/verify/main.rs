@@ -9,8 +9,10 @@
     reason = "tests stop at the first surprise"
 )]
 
+mod certificate;
 mod claims;
 mod codes;
+mod dpop;
 mod header;
 mod interop;
 mod issuer;

@@ -1,0 +1,131 @@
+//! Reading a proof strictly, up to and including its signature.
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::Error;
+use crate::algorithm::Algorithm;
+use crate::base64url;
+use crate::error::KeyError;
+use crate::json::{self, Limits};
+use crate::jwk::Jwk;
+use crate::key::VerifyingKey;
+
+/// The claims of a proof whose signature holds, typed and not judged yet.
+pub(super) struct Claims {
+    pub(super) jti: String,
+    pub(super) htm: String,
+    pub(super) htu: String,
+    pub(super) iat: u64,
+    pub(super) ath: Option<String>,
+    pub(super) nonce: Option<String>,
+}
+
+/// Reads a proof and gives its claims and its key's thumbprint. The caller bounds its length.
+pub(super) fn open(proof: &str, accepted: &[Algorithm]) -> Result<(Claims, String), Error> {
+    let (signed, signature) = proof.rsplit_once('.').ok_or(Error::Malformed)?;
+    let (header, claims) = signed.split_once('.').ok_or(Error::Malformed)?;
+    let key = key(object(header)?, accepted)?;
+    // A dot left in the claims is outside the base64url alphabet.
+    let claims = object(claims)?;
+    let signature = base64url::decode(signature).ok_or(Error::Malformed)?;
+    if !key.verify(signed.as_bytes(), &signature) {
+        return Err(Error::Signature);
+    }
+    Ok((Claims::read(claims)?, key.thumbprint()))
+}
+
+fn object(segment: &str) -> Result<Map<String, Value>, Error> {
+    let bytes = base64url::decode(segment).ok_or(Error::Malformed)?;
+    Ok(json::from_slice(&bytes, Limits::default())?)
+}
+
+/// Gives the key a header embeds. Everything but `typ`, `alg` and `jwk` is ignored, except what
+/// would change how the proof must be read.
+fn key(mut header: Map<String, Value>, accepted: &[Algorithm]) -> Result<VerifyingKey, Error> {
+    if header.contains_key("crit") || header.contains_key("b64") {
+        return Err(Error::Critical);
+    }
+    if header.get("typ").and_then(Value::as_str) != Some("dpop+jwt") {
+        return Err(Error::Typ);
+    }
+    let Some(Value::String(name)) = header.get("alg") else {
+        return Err(Error::Malformed);
+    };
+    let algorithm = Algorithm::parse(name).ok_or(Error::Algorithm)?;
+    if !accepted.contains(&algorithm) {
+        return Err(Error::Algorithm);
+    }
+    let jwk = header.remove("jwk").ok_or(Error::Key(KeyError::Encoding))?;
+    prepare(jwk, algorithm)
+}
+
+/// An RSA key fits several algorithms, so a JWK that names none is for the header's.
+fn prepare(mut jwk: Value, algorithm: Algorithm) -> Result<VerifyingKey, Error> {
+    if let Some(members) = jwk.as_object_mut() {
+        // The key is named by its thumbprint only; whatever this says, it is not trusted.
+        members.remove("kid");
+    }
+    let mut jwk = Jwk::deserialize(jwk).map_err(|_| Error::Key(KeyError::Encoding))?;
+    match jwk.alg.as_deref().map(Algorithm::parse) {
+        None => jwk.alg = Some(algorithm.as_str().to_owned()),
+        Some(named) if named == Some(algorithm) => {}
+        Some(_) => return Err(Error::Algorithm),
+    }
+    VerifyingKey::from_jwk(&jwk).map_err(|error| match error {
+        KeyError::Algorithm => Error::Algorithm,
+        error => Error::Key(error),
+    })
+}
+
+impl Claims {
+    fn read(mut claims: Map<String, Value>) -> Result<Self, Error> {
+        let jti = required(text(&mut claims, "jti")?, "jti")?;
+        if jti.is_empty() || jti.len() > MAX_JTI {
+            return Err(Error::ClaimInvalid("jti"));
+        }
+        let iat = required(claims.remove("iat"), "iat")?;
+        Ok(Self {
+            jti,
+            htm: required(text(&mut claims, "htm")?, "htm")?,
+            htu: required(text(&mut claims, "htu")?, "htu")?,
+            iat: seconds(&iat).ok_or(Error::ClaimInvalid("iat"))?,
+            ath: text(&mut claims, "ath")?,
+            nonce: text(&mut claims, "nonce")?,
+        })
+    }
+}
+
+fn required<T>(value: Option<T>, claim: &'static str) -> Result<T, Error> {
+    value.ok_or(Error::ClaimMissing(claim))
+}
+
+fn text(claims: &mut Map<String, Value>, claim: &'static str) -> Result<Option<String>, Error> {
+    match claims.remove(claim) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(Error::ClaimInvalid(claim)),
+    }
+}
+
+/// Reads a `NumericDate` (RFC 7519 §2), without its fraction. Whether it is near is judged later.
+fn seconds(value: &Value) -> Option<u64> {
+    let number = value.as_number()?;
+    if let Some(seconds) = number.as_u64() {
+        return Some(seconds);
+    }
+    let seconds = number.as_f64().filter(|seconds| (0.0..=MAX_SECONDS).contains(seconds))?;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "between zero and 2^53"
+    )]
+    let whole = seconds as u64;
+    Some(whole)
+}
+
+/// Four times the length of a UUID in hex would do; some clients sign long names.
+const MAX_JTI: usize = 256;
+
+/// 2^53.
+const MAX_SECONDS: f64 = 9_007_199_254_740_992.0;

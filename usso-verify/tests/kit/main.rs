@@ -1,0 +1,17 @@
+//! What the verifier does beyond one token and one key, tried with the test kit.
+#![cfg(all(test, feature = "testing"))]
+
+mod binding;
+mod cache;
+mod kit;
+mod profile;
+mod revocation;
+mod tenants;
+
+use usso_verify::testing::TestIssuer;
+
+pub(crate) const AUDIENCE: &str = "https://api.example";
+
+pub(crate) fn issuer() -> TestIssuer {
+    TestIssuer::new("https://sso.example")
+}

@@ -1,0 +1,117 @@
+//! Tenants: fixed, of the request, or in the issuer's name.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use usso_verify::{ConfigError, Issuer, KeySet, Presented, Verifier, VerifyError};
+
+use crate::*;
+
+#[test]
+fn t11_a_token_of_another_tenant_is_refused() {
+    let issuer = issuer();
+    let fixed = issuer.issuer().audience(AUDIENCE).tenant("org_a");
+    let fixed = Verifier::builder().issuer(fixed).clock(issuer.clock()).build().unwrap();
+    let open = issuer.verifier(AUDIENCE);
+    for (tenant, expected) in [("org_a", Ok(())), ("org_b", Err(VerifyError::Tenant))] {
+        let token = issuer.mint().audience(AUDIENCE).tenant(tenant).sign();
+        assert_eq!(fixed.verify_local(&token).map(drop), expected);
+        for _ in 0..2 {
+            let presented = Presented::bearer(&token).tenant("org_a");
+            assert_eq!(open.verify_local(presented).map(drop), expected);
+            assert!(open.verify_local(&token).is_ok());
+        }
+    }
+    let none = issuer.mint().audience(AUDIENCE).sign();
+    assert_eq!(fixed.verify_local(&none), Err(VerifyError::Tenant));
+}
+
+#[test]
+fn a_pattern_accepts_the_tenants_that_there_are_each_with_its_own_keys() {
+    let (acme, zeta) =
+        (TestIssuer::new("https://acme.sso.example"), TestIssuer::new("https://zeta.sso.example"));
+    let known = [acme.clone(), zeta.clone()];
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&asked);
+    let verifier = Verifier::builder()
+        .tenants("https://{tenant}.sso.example", 10, move |tenant| {
+            counter.fetch_add(1, Ordering::SeqCst);
+            let name = format!("https://{tenant}.sso.example");
+            let found = known.iter().find(|issuer| issuer.jwks_url().starts_with(&name))?;
+            Some(found.issuer().audience(AUDIENCE).tenant(format!("org_{tenant}")))
+        })
+        .clock(acme.clock())
+        .build()
+        .unwrap();
+    let token =
+        |issuer: &TestIssuer, tenant: &str| issuer.mint().audience(AUDIENCE).tenant(tenant).sign();
+    assert!(verifier.verify_local(&token(&acme, "org_acme")).is_ok());
+    assert!(verifier.verify_local(&token(&zeta, "org_zeta")).is_ok());
+    assert!(verifier.verify_local(&token(&zeta, "org_zeta")).is_ok());
+    assert_eq!(asked.load(Ordering::SeqCst), 2);
+    assert_eq!(verifier.verify_local(&token(&zeta, "org_acme")), Err(VerifyError::Tenant));
+    let forged = acme.mint().audience(AUDIENCE).claim("iss", "https://zeta.sso.example").sign();
+    assert_eq!(verifier.verify_local(&forged), Err(VerifyError::UnknownKey));
+}
+
+#[test]
+fn a_name_that_only_resembles_the_pattern_never_reaches_the_resolver() {
+    let issuer = issuer();
+    let verifier = Verifier::builder()
+        .tenants("https://{tenant}.sso.example", 10, |tenant| panic!("asked for {tenant}"))
+        .build()
+        .unwrap();
+    for name in [
+        "https://.sso.example",
+        "https://a.b.sso.example",
+        "https://a/b.sso.example",
+        "https://A.sso.example",
+        "https://a_b.sso.example",
+        "https://-a.sso.example",
+        "https://a-.sso.example",
+        "https://evil.example#.sso.example",
+        "https://evil.example/?.sso.example",
+        "https://a.sso.example/",
+        "https://a.sso.example.evil.test",
+        "http://a.sso.example",
+        "https://ä.sso.example",
+        "https://a%2e.sso.example",
+        "https://a@b.sso.example",
+    ]
+    .into_iter()
+    .map(str::to_owned)
+    .chain([format!("https://{}.sso.example", "a".repeat(64))])
+    {
+        let token = issuer.mint().audience(AUDIENCE).claim("iss", name.clone()).sign();
+        assert_eq!(verifier.verify_local(&token), Err(VerifyError::UnknownIssuer), "{name}");
+    }
+}
+
+#[test]
+fn a_resolver_that_names_another_issuer_is_not_believed() {
+    let issuer = issuer();
+    let keys = Arc::new(issuer.keys());
+    let verifier = Verifier::builder()
+        .tenants("https://{tenant}.sso.example", 10, move |_| {
+            Some(Issuer::new("https://sso.example", Arc::clone(&keys)).audience(AUDIENCE))
+        })
+        .clock(issuer.clock())
+        .build()
+        .unwrap();
+    let token = issuer.mint().audience(AUDIENCE).claim("iss", "https://a.sso.example").sign();
+    assert_eq!(verifier.verify_local(&token), Err(VerifyError::UnknownIssuer));
+}
+
+#[test]
+fn a_pattern_without_one_placeholder_in_an_address_is_refused() {
+    for pattern in ["", "{tenant}", "https://sso.example", "https://{tenant}.{tenant}.example"]
+        .into_iter()
+        .chain(["{tenant}://x", "ftp://{tenant}.example"])
+    {
+        let built = Verifier::builder().tenants(pattern, 10, |_| None).build();
+        assert!(matches!(built, Err(ConfigError::PatternInvalid(_))), "{pattern}");
+    }
+    let keys = Arc::new(KeySet::default());
+    let fixed = Issuer::new("https://sso.example", keys).audience(AUDIENCE);
+    assert!(Verifier::builder().issuer(fixed).build().is_ok());
+}
