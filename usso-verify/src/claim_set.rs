@@ -27,6 +27,8 @@ pub(crate) struct ClaimSet<'de> {
 /// A claim's value. Texts are borrowed from the token where they have no escapes.
 pub(crate) enum Claim<'de> {
     Text(Cow<'de, str>),
+    /// A list of nothing but texts.
+    Texts(Vec<String>),
     Other(Value),
 }
 
@@ -42,7 +44,7 @@ impl<'de> ClaimSet<'de> {
     pub(crate) fn issuer(&self) -> Result<&str, VerifyError> {
         match self.known.first() {
             Some(Some(Claim::Text(issuer))) => Ok(issuer),
-            Some(Some(Claim::Other(_))) => Err(VerifyError::ClaimInvalid("iss")),
+            Some(Some(_)) => Err(VerifyError::ClaimInvalid("iss")),
             _ => Err(VerifyError::ClaimMissing("iss")),
         }
     }
@@ -97,8 +99,8 @@ impl<'de> ClaimSet<'de> {
 
     fn date(&mut self, at: usize, name: &'static str) -> Result<Option<u64>, VerifyError> {
         self.take(at, name, |claim| match claim {
-            Claim::Text(_) => None,
             Claim::Other(value) => numeric_date(&value),
+            Claim::Text(_) | Claim::Texts(_) => None,
         })
     }
 
@@ -136,7 +138,18 @@ impl From<Value> for Claim<'static> {
     fn from(value: Value) -> Self {
         match value {
             Value::String(text) => Self::Text(Cow::Owned(text)),
+            Value::Array(items) => Self::from_items(items),
             other => Self::Other(other),
+        }
+    }
+}
+
+impl Claim<'_> {
+    fn from_items(items: Vec<Value>) -> Self {
+        let texts = items.iter().map(|item| item.as_str().map(str::to_owned)).collect();
+        match texts {
+            Some(texts) => Self::Texts(texts),
+            None => Self::Other(Value::Array(items)),
         }
     }
 }
@@ -144,21 +157,14 @@ impl From<Value> for Claim<'static> {
 fn text(claim: Claim<'_>) -> Option<String> {
     match claim {
         Claim::Text(text) => Some(text.into_owned()),
-        Claim::Other(_) => None,
+        Claim::Texts(_) | Claim::Other(_) => None,
     }
 }
 
 fn strings(claim: Claim<'_>) -> Option<Vec<String>> {
     match claim {
-        Claim::Other(Value::Array(items)) => items.into_iter().map(string).collect(),
-        _ => None,
-    }
-}
-
-fn string(value: Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text),
-        _ => None,
+        Claim::Texts(items) => Some(items),
+        Claim::Text(_) | Claim::Other(_) => None,
     }
 }
 
@@ -166,7 +172,7 @@ fn string(value: Value) -> Option<String> {
 pub(crate) fn audience(claim: Claim<'_>) -> Option<Vec<String>> {
     match claim {
         Claim::Text(name) => Some(vec![name.into_owned()]),
-        list @ Claim::Other(_) => strings(list),
+        list => strings(list),
     }
 }
 
@@ -311,8 +317,20 @@ impl<'de> Visitor<'de> for AnyClaim<'_> {
         self.strict.visit_f64(value).map(Claim::Other)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<Self::Value, A::Error> {
-        self.strict.visit_seq(items).map(Claim::Other)
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        let inner = self.strict.deeper()?;
+        let mut texts = Vec::new();
+        while let Some(item) = items.next_element_seed(AnyClaim { strict: inner })? {
+            match item {
+                Claim::Text(text) => texts.push(text.into_owned()),
+                Claim::Texts(_) | Claim::Other(_) => {
+                    // No known claim takes such a list: what follows is read for its form only.
+                    while items.next_element_seed(inner)?.is_some() {}
+                    return Ok(Claim::Other(Value::Null));
+                }
+            }
+        }
+        Ok(Claim::Texts(texts))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Self::Value, A::Error> {

@@ -23,10 +23,10 @@ pub(super) fn every(issuer: &TestIssuer, audience: &str) -> Vec<Malformed> {
     let stranger = TestIssuer::new(issuer.name.clone());
     let forged = good().header("kid", issuer.kid()).sign();
     let claims = forged.split('.').nth(1).unwrap_or_default().to_owned();
-    let forger = stranger.signer(None);
+    let thief = stranger.signer(None);
     let header = forged.split('.').next().unwrap_or_default();
     let message = format!("{header}.{claims}");
-    let signature = base64url::encode(&forger.sign(message.as_bytes()));
+    let signature = base64url::encode(&thief.sign(message.as_bytes()));
     tokens.push(("signed by somebody else", format!("{message}.{signature}")));
     tokens.into_iter().map(|(why, token)| Malformed { why, token }).collect()
 }

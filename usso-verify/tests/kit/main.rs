@@ -1,5 +1,6 @@
 //! What the verifier does beyond one token and one key, tried with the test kit.
-#![cfg(all(test, feature = "testing"))]
+#![cfg(test)]
+#![cfg(feature = "testing")]
 
 mod binding;
 mod cache;
