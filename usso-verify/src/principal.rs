@@ -8,10 +8,10 @@ use serde::de::DeserializeOwned;
 use serde::{Serialize, Serializer};
 
 use crate::claims::UserData;
-use crate::issuer::Issuer;
 use crate::json;
 use crate::key::VerifyingKey;
 use crate::revocation::Revocable;
+use crate::source::KeySource;
 
 /// Who is calling: the claims of a token that was found good. Reads as a [`UserData`].
 ///
@@ -20,16 +20,27 @@ use crate::revocation::Revocable;
 pub struct Principal(Arc<Counter>);
 
 /// A count of references of its own, so that threads that hold one token do not fight over one.
-struct Counter(Arc<Verified>);
+/// Everything that a hit in the token cache looks at lies beside it.
+struct Counter {
+    voucher: Voucher,
+    verified: Arc<Verified>,
+}
 
-/// A verified token, and what decides whether it still is one.
+/// A verified token.
 pub(crate) struct Verified {
     pub(crate) user: UserData,
     pub(crate) json: String,
     pub(crate) key: Arc<VerifyingKey>,
-    pub(crate) issuer: Arc<Issuer>,
+}
+
+/// What decides whether a verified token still is good.
+#[derive(Clone)]
+pub(crate) struct Voucher {
+    pub(crate) keys: Arc<dyn KeySource>,
     /// Which keys of the issuer vouched for it.
     pub(crate) generation: Option<u64>,
+    /// Whether the sender must prove more than to have the token.
+    pub(crate) bound: bool,
     /// First second of its life, leeway not included.
     pub(crate) start: u64,
     /// First second after its life, leeway included.
@@ -37,17 +48,22 @@ pub(crate) struct Verified {
 }
 
 impl Principal {
-    pub(crate) fn new(verified: Verified) -> Self {
-        Self(Arc::new(Counter(Arc::new(verified))))
+    pub(crate) fn new(verified: Verified, voucher: Voucher) -> Self {
+        Self(Arc::new(Counter { voucher, verified: Arc::new(verified) }))
     }
 
     pub(crate) fn verified(&self) -> &Verified {
-        &self.0.0
+        &self.0.verified
+    }
+
+    pub(crate) fn voucher(&self) -> &Voucher {
+        &self.0.voucher
     }
 
     /// Gives the same principal, counted apart.
     pub(crate) fn detached(&self) -> Self {
-        Self(Arc::new(Counter(Arc::clone(&self.0.0))))
+        let Counter { voucher, verified } = &*self.0;
+        Self(Arc::new(Counter { voucher: voucher.clone(), verified: Arc::clone(verified) }))
     }
 
     /// Gives the claims, to be kept or changed apart from the token.

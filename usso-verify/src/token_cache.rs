@@ -141,7 +141,7 @@ impl Tokens {
         let Some(state) = self.state() else {
             return;
         };
-        let until = principal.verified().end.min(now.saturating_add(settings.max_seconds));
+        let until = principal.voucher().end.min(now.saturating_add(settings.max_seconds));
         state.shared.insert(token.into(), Entry { principal: principal.clone(), until });
     }
 

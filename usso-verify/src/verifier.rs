@@ -19,7 +19,7 @@ use crate::issuer::{Issuer, pick};
 use crate::issuers::Issuers;
 use crate::key::VerifyingKey;
 use crate::presented::{Presented, Proven};
-use crate::principal::{Principal, Verified};
+use crate::principal::{Principal, Verified, Voucher};
 use crate::revocation::Revocation;
 use crate::source::Need;
 use crate::token::{Headers, Unverified};
@@ -182,8 +182,9 @@ impl Verifier {
     /// Finds a token that was verified before, if the same keys still vouch for it.
     fn recall(&self, token: &str, now: u64) -> Option<Principal> {
         let principal = self.shared.tokens.find(token, now)?;
-        let generation = principal.verified().issuer.keys.generation(now)?;
-        (Some(generation) == principal.verified().generation).then_some(principal)
+        let voucher = principal.voucher();
+        let generation = voucher.keys.generation(now)?;
+        (Some(generation) == voucher.generation).then_some(principal)
     }
 
     fn conclude(
@@ -200,17 +201,15 @@ impl Verifier {
         let (user, json) = unverified.authenticated()?;
         issuer.judge_claims(&user)?;
         let leeway = self.shared.leeway;
-        let verified = Verified {
+        let voucher = Voucher {
+            keys: Arc::clone(&issuer.keys),
+            generation,
+            bound: user.cnf.is_some(),
             start: user.nbf.unwrap_or_default().max(user.iat.unwrap_or_default()),
             end: user.exp.min(issuer.oldest(&user)).saturating_add(leeway),
-            user,
-            json,
-            key,
-            issuer,
-            generation,
         };
-        judge_times(&verified, leeway, now)?;
-        let principal = Principal::new(verified);
+        let principal = Principal::new(Verified { user, json, key }, voucher);
+        judge_times(&principal, leeway, now)?;
         self.shared.tokens.remember(token, &principal, now);
         Ok(principal)
     }
@@ -222,15 +221,17 @@ impl Verifier {
         presented: &Presented<'_>,
         now: u64,
     ) -> Result<(), VerifyError> {
-        let verified = principal.verified();
-        judge_times(verified, self.shared.leeway, now)?;
+        judge_times(principal, self.shared.leeway, now)?;
         if let Some(revocation) = &self.shared.revocation
-            && revocation.is_revoked(&verified.revocable(), now)
+            && revocation.is_revoked(&principal.verified().revocable(), now)
         {
             return Err(VerifyError::Revoked);
         }
-        judge_request(verified, presented)?;
-        self.judge_sender(&verified.user, presented, now)
+        judge_request(principal, presented)?;
+        if principal.voucher().bound || presented.dpop.is_some() {
+            return self.judge_sender(principal, presented, now);
+        }
+        Ok(())
     }
 
     /// A token that is bound to a key or certificate is good only with proof that the sender has
@@ -337,16 +338,16 @@ impl fmt::Debug for Verifier {
 }
 
 /// A token lives from `nbf` until just before `exp`, each moved outwards by the leeway.
-fn judge_times(verified: &Verified, leeway: u64, now: u64) -> Result<(), VerifyError> {
+fn judge_times(user: &Principal, leeway: u64, now: u64) -> Result<(), VerifyError> {
     let latest_start = now.saturating_add(leeway);
-    if now < verified.end && verified.start <= latest_start {
+    let &Voucher { start, end, .. } = user.voucher();
+    if now < end && start <= latest_start {
         return Ok(());
     }
-    let user = &verified.user;
     if now >= user.exp.saturating_add(leeway) {
         return Err(VerifyError::Expired);
     }
-    if now >= verified.end {
+    if now >= end {
         return Err(VerifyError::TooOld);
     }
     if user.nbf.is_some_and(|start| start > latest_start) {
@@ -356,8 +357,7 @@ fn judge_times(verified: &Verified, leeway: u64, now: u64) -> Result<(), VerifyE
 }
 
 /// Judges a token against the request it came with.
-fn judge_request(verified: &Verified, presented: &Presented<'_>) -> Result<(), VerifyError> {
-    let user = &verified.user;
+fn judge_request(user: &Principal, presented: &Presented<'_>) -> Result<(), VerifyError> {
     if presented.tenant.is_some() && user.tenant_id.as_deref() != presented.tenant {
         return Err(VerifyError::Tenant);
     }
