@@ -9,6 +9,7 @@ use crate::dpop;
 use crate::error::ConfigError;
 use crate::issuer::Issuer;
 use crate::issuers::{Issuers, Pattern};
+use crate::observe::Observer;
 use crate::revocation::Revocation;
 use crate::token::Headers;
 use crate::token_cache::{TokenCache, Tokens};
@@ -25,6 +26,7 @@ pub struct VerifierBuilder {
     clock: Arc<dyn Clock>,
     dpop: Option<dpop::Verifier>,
     revocation: Option<Arc<dyn Revocation>>,
+    observer: Option<Arc<dyn Observer>>,
 }
 
 impl VerifierBuilder {
@@ -38,6 +40,7 @@ impl VerifierBuilder {
             clock: Arc::new(SystemClock),
             dpop: None,
             revocation: None,
+            observer: None,
         }
     }
 
@@ -128,6 +131,12 @@ impl VerifierBuilder {
         self
     }
 
+    /// Tells somebody about every verification, for metrics and traces. Default: nobody.
+    pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
+        self.observer = Some(Arc::new(observer));
+        self
+    }
+
     /// Checks the settings and makes the verifier.
     ///
     /// # Errors
@@ -162,6 +171,7 @@ impl VerifierBuilder {
                 clock: self.clock,
                 dpop,
                 revocation: self.revocation,
+                observer: self.observer,
                 headers: Headers::default(),
                 tokens: Tokens::new(self.cache),
             }),

@@ -191,7 +191,7 @@ fn numeric_date(value: &Value) -> Option<u64> {
     if let Some(seconds) = number.as_u64() {
         return (seconds <= YEAR_9999).then_some(seconds);
     }
-    let seconds = number.as_f64().filter(|seconds| (0.0..=YEAR_9999_F64).contains(seconds))?;
+    let seconds = number.as_f64().filter(|seconds| (0.0..YEAR_10000).contains(seconds))?;
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -389,4 +389,4 @@ const KNOWN: usize = 20;
 
 /// 9999-12-31T23:59:59Z.
 const YEAR_9999: u64 = 253_402_300_799;
-const YEAR_9999_F64: f64 = 253_402_300_799.0;
+const YEAR_10000: f64 = 253_402_300_800.0;

@@ -206,8 +206,8 @@ pub enum KeyError {
     Size,
     /// `use` is not `sig`.
     Use,
-    /// The key breaks the algorithm: a point off the curve or of small order, an even modulus, a
-    /// public exponent that is even or below 65537.
+    /// The key breaks the algorithm: a point off the curve or of small order, an even modulus or
+    /// one of a broken generator (ROCA), a public exponent that is even or below 65537.
     Weak,
 }
 

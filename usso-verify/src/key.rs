@@ -39,9 +39,9 @@ impl VerifyingKey {
     /// # Security
     ///
     /// Refuses what an attacker or a mistake can publish: private and symmetric keys, RSA below
-    /// 2048 bits or with a toy exponent, points off the curve (invalid-curve attack), Ed25519
-    /// points of small order (one signature that fits almost any message), and two spellings of
-    /// one key.
+    /// 2048 bits, with a toy exponent or of the generator that ROCA broke (CVE-2017-15361), points
+    /// off the curve (invalid-curve attack), Ed25519 points of small order (one signature that fits
+    /// almost any message), and two spellings of one key.
     ///
     /// # Spec
     ///

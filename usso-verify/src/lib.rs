@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod access;
 mod algorithm;
 mod base64url;
 mod builder;
@@ -15,11 +16,13 @@ mod jwk;
 mod key;
 mod key_set;
 mod material;
+mod observe;
 mod presented;
 mod principal;
 mod profile;
 mod protected_resource;
 mod revocation;
+mod roca;
 mod signature;
 mod source;
 mod token;
@@ -31,10 +34,13 @@ pub mod certificate;
 pub mod challenge;
 pub mod dpop;
 pub mod json;
+pub mod opaque;
+pub mod scope;
 pub mod step_up;
 #[cfg(all(feature = "testing", not(target_family = "wasm")))]
 pub mod testing;
 
+pub use access::Denied;
 pub use algorithm::Algorithm;
 pub use builder::VerifierBuilder;
 pub use claims::{Audience, Confirmation, UserData};
@@ -46,6 +52,9 @@ pub use jwk::{Jwk, Jwks};
 pub use key::VerifyingKey;
 pub use key_set::KeySet;
 pub use material::spki_kid;
+#[cfg(feature = "metrics")]
+pub use observe::MetricsObserver;
+pub use observe::{Observer, Seen};
 pub use presented::Presented;
 pub use principal::Principal;
 pub use profile::Profile;

@@ -2,15 +2,17 @@
 
 use std::fmt;
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde::de::DeserializeOwned;
 use serde::{Serialize, Serializer};
 
+use crate::algorithm::Algorithm;
 use crate::claims::UserData;
 use crate::json;
 use crate::key::VerifyingKey;
 use crate::revocation::Revocable;
+use crate::scope::Scopes;
 use crate::source::KeySource;
 
 /// Who is calling: the claims of a token that was found good. Reads as a [`UserData`].
@@ -30,13 +32,16 @@ struct Counter {
 pub(crate) struct Verified {
     pub(crate) user: UserData,
     pub(crate) json: String,
-    pub(crate) key: Arc<VerifyingKey>,
+    /// The key that vouched for it; none for what an issuer vouched for by an answer.
+    pub(crate) key: Option<Arc<VerifyingKey>>,
+    /// The scopes, once somebody asked for them.
+    pub(crate) scopes: OnceLock<Scopes>,
 }
 
 /// What decides whether a verified token still is good.
 #[derive(Clone)]
 pub(crate) struct Voucher {
-    pub(crate) keys: Arc<dyn KeySource>,
+    pub(crate) keys: Option<Arc<dyn KeySource>>,
     /// Which keys of the issuer vouched for it.
     pub(crate) generation: Option<u64>,
     /// Whether the sender must prove more than to have the token.
@@ -87,10 +92,16 @@ impl Principal {
         &self.verified().json
     }
 
-    /// Gives the name of the key that vouched for the token.
+    /// Gives the algorithm of the key that vouched for the token; none if the issuer was asked.
     #[must_use]
-    pub fn kid(&self) -> &str {
-        self.verified().key.kid()
+    pub fn algorithm(&self) -> Option<Algorithm> {
+        self.verified().key.as_ref().map(|key| key.algorithm())
+    }
+
+    /// Gives the name of the key that vouched for the token; none if the issuer was asked.
+    #[must_use]
+    pub fn kid(&self) -> Option<&str> {
+        self.verified().key.as_ref().map(|key| key.kid())
     }
 }
 
@@ -102,7 +113,7 @@ impl Verified {
             issued_at: self.user.iat,
             jti: self.user.jti.as_deref(),
             session_id: self.user.session_id.as_deref(),
-            kid: Some(self.key.kid()),
+            kid: self.key.as_ref().map(|key| key.kid()),
         }
     }
 

@@ -8,6 +8,7 @@
 use crate::algorithm::Algorithm;
 use crate::error::KeyError;
 use crate::material::Material;
+use crate::roca;
 
 /// The numbers of a key, judged and prepared for one algorithm.
 #[derive(Clone)]
@@ -54,7 +55,7 @@ fn sound_rsa(n: &[u8], e: &[u8]) -> Result<(), KeyError> {
     if !(2048..=8192).contains(&bits) {
         return Err(KeyError::Size);
     }
-    if low % 2 == 0 || !sound_exponent(e) {
+    if low % 2 == 0 || !sound_exponent(e) || roca::has_fingerprint(n) {
         return Err(KeyError::Weak);
     }
     Ok(())

@@ -8,7 +8,7 @@
 //! 6. Times, revocation, and what came with the request. This step is never remembered.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::builder::VerifierBuilder;
 use crate::claims::UserData;
@@ -18,6 +18,7 @@ use crate::error::VerifyError;
 use crate::issuer::{Issuer, pick};
 use crate::issuers::Issuers;
 use crate::key::VerifyingKey;
+use crate::observe::{Observer, Seen};
 use crate::presented::{Presented, Proven};
 use crate::principal::{Principal, Verified, Voucher};
 use crate::revocation::Revocation;
@@ -42,6 +43,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) dpop: dpop::Verifier,
     pub(crate) revocation: Option<Arc<dyn Revocation>>,
+    pub(crate) observer: Option<Arc<dyn Observer>>,
     pub(crate) headers: Headers,
     pub(crate) tokens: Tokens,
 }
@@ -170,20 +172,43 @@ impl Verifier {
     }
 
     fn judge(&self, presented: &Presented<'_>, now: u64) -> Result<Principal, VerifyError> {
+        let Some(observer) = &self.shared.observer else {
+            return self.judge_unseen(presented, now).0;
+        };
+        let started = observer.time();
+        let (verdict, remembered) = self.judge_unseen(presented, now);
+        let principal = verdict.as_ref().ok();
+        observer.verified(&Seen {
+            issuer: principal.map(|principal| principal.iss.as_str()),
+            algorithm: principal.and_then(Principal::algorithm),
+            outcome: verdict.as_ref().map(|_| ()).map_err(|error| *error),
+            remembered,
+            nanoseconds: started.zip(observer.time()).map(|(then, now)| now.saturating_sub(then)),
+        });
+        verdict
+    }
+
+    /// Gives the verdict, and whether the token was remembered.
+    fn judge_unseen(
+        &self,
+        presented: &Presented<'_>,
+        now: u64,
+    ) -> (Result<Principal, VerifyError>, bool) {
         if let Some(principal) = self.recall(presented.token, now) {
-            self.admit(&principal, presented, now)?;
-            return Ok(principal);
+            return (self.admit(&principal, presented, now).map(|()| principal), true);
         }
-        let unsigned = self.start(presented.token, now)?;
-        let signed = unsigned.key.verify(unsigned.message(), unsigned.signature());
-        self.finish(unsigned, signed, presented, now)
+        let verdict = self.start(presented.token, now).and_then(|unsigned| {
+            let signed = unsigned.key.verify(unsigned.message(), unsigned.signature());
+            self.finish(unsigned, signed, presented, now)
+        });
+        (verdict, false)
     }
 
     /// Finds a token that was verified before, if the same keys still vouch for it.
     fn recall(&self, token: &str, now: u64) -> Option<Principal> {
         let principal = self.shared.tokens.find(token, now)?;
         let voucher = principal.voucher();
-        let generation = voucher.keys.generation(now)?;
+        let generation = voucher.keys.as_ref()?.generation(now)?;
         (Some(generation) == voucher.generation).then_some(principal)
     }
 
@@ -202,13 +227,16 @@ impl Verifier {
         issuer.judge_claims(&user)?;
         let leeway = self.shared.leeway;
         let voucher = Voucher {
-            keys: Arc::clone(&issuer.keys),
+            keys: Some(Arc::clone(&issuer.keys)),
             generation,
             bound: user.cnf.is_some(),
             start: user.nbf.unwrap_or_default().max(user.iat.unwrap_or_default()),
             end: user.exp.min(issuer.oldest(&user)).saturating_add(leeway),
         };
-        let principal = Principal::new(Verified { user, json, key }, voucher);
+        let principal = Principal::new(
+            Verified { user, json, key: Some(key), scopes: OnceLock::new() },
+            voucher,
+        );
         judge_times(&principal, leeway, now)?;
         self.shared.tokens.remember(token, &principal, now);
         Ok(principal)

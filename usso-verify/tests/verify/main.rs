@@ -21,4 +21,3 @@ mod properties;
 mod support;
 mod text;
 mod time;
-mod vectors;

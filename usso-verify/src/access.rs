@@ -1,0 +1,159 @@
+//! What a verified caller may do.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::challenge::{Challenge, ErrorCode};
+use crate::principal::Principal;
+use crate::scope::{Decision, Scopes};
+use crate::step_up::{Authentication, Requirement, StepUp};
+
+impl Principal {
+    /// Gives the caller's scopes, read once.
+    #[must_use]
+    pub fn parsed_scopes(&self) -> &Scopes {
+        let verified = self.verified();
+        verified.scopes.get_or_init(|| Scopes::parse(&verified.user.scopes))
+    }
+
+    /// Says whether a scope allows the action on the path; see [`scope`](crate::scope).
+    #[must_use]
+    pub fn can(&self, action: &str, path: &str) -> bool {
+        self.parsed_scopes().check_access(path, action, &[])
+    }
+
+    /// Decides as [`can`](Self::can) does, and says why.
+    #[must_use]
+    pub fn decide(&self, action: &str, path: &str) -> Decision {
+        self.parsed_scopes().decide(path, action, &[])
+    }
+
+    /// Requires that a scope allows the action on the path.
+    ///
+    /// # Errors
+    ///
+    /// [`Denied::Scope`].
+    pub fn require(&self, action: &str, path: &str) -> Result<(), Denied> {
+        let needed = || Denied::Scope(format!("{action}:{path}"));
+        self.can(action, path).then_some(()).ok_or_else(needed)
+    }
+
+    /// Requires exactly this role.
+    ///
+    /// # Errors
+    ///
+    /// [`Denied::Role`].
+    pub fn require_role(&self, role: &str) -> Result<(), Denied> {
+        self.has_role(role).then_some(()).ok_or_else(|| Denied::Role(role.to_owned()))
+    }
+
+    /// Requires that the token is limited to this workspace.
+    ///
+    /// # Errors
+    ///
+    /// [`Denied::Workspace`].
+    pub fn require_workspace(&self, workspace: &str) -> Result<(), Denied> {
+        let inside = self.workspace_id.as_deref() == Some(workspace);
+        inside.then_some(()).ok_or(Denied::Workspace)
+    }
+
+    /// Requires a service account.
+    ///
+    /// # Errors
+    ///
+    /// [`Denied::Service`].
+    pub fn require_service(&self) -> Result<(), Denied> {
+        self.is_service().then_some(()).ok_or(Denied::Service)
+    }
+
+    /// Requires a strong or recent authentication, as of `now` in seconds since the epoch, with so
+    /// much leeway for clocks that differ.
+    ///
+    /// # Errors
+    ///
+    /// [`Denied::StepUp`], with what to ask the client for.
+    ///
+    /// # Spec
+    ///
+    /// RFC 9470 §3.
+    pub fn require_authentication(
+        &self,
+        requirement: &Requirement,
+        now: u64,
+        leeway: Duration,
+    ) -> Result<(), Denied> {
+        let made =
+            Authentication { acr: self.acr.as_deref(), amr: &self.amr, auth_time: self.auth_time };
+        requirement.check(&made, now, leeway).map_err(Denied::StepUp)
+    }
+}
+
+/// Why a verified caller may not do something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Denied {
+    /// The caller lacks this role.
+    Role(String),
+    /// No scope of the caller allows this.
+    Scope(String),
+    /// The caller is no service account.
+    Service,
+    /// The caller must authenticate again, or better.
+    StepUp(StepUp),
+    /// The token is not limited to this workspace.
+    Workspace,
+}
+
+impl Denied {
+    /// Gives the stable public code: `access.` or `step_up.`, and the problem.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Role(_) => "access.role",
+            Self::Scope(_) => "access.scope",
+            Self::Service => "access.service",
+            Self::StepUp(step_up) => step_up.problem.code(),
+            Self::Workspace => "access.workspace",
+        }
+    }
+
+    /// Gives the HTTP status: 401 if another authentication would do, else 403.
+    ///
+    /// # Spec
+    ///
+    /// RFC 6750 §3.1, RFC 9470 §3.
+    #[must_use]
+    pub const fn status(&self) -> u16 {
+        if let Self::StepUp(_) = self { 401 } else { 403 }
+    }
+
+    /// Gives the challenge that goes with the status.
+    ///
+    /// # Spec
+    ///
+    /// RFC 6750 §3, RFC 9470 §3.
+    pub fn challenge(&self) -> Challenge {
+        let challenge = match self {
+            Self::StepUp(step_up) => Challenge::bearer().step_up(step_up),
+            Self::Scope(scope) => {
+                Challenge::bearer().error(ErrorCode::InsufficientScope).scope([scope])
+            }
+            _ => Challenge::bearer().error(ErrorCode::InsufficientScope),
+        };
+        challenge.error_description(self.to_string())
+    }
+}
+
+impl fmt::Display for Denied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Role(_) => "a role is missing",
+            Self::Scope(_) => "a scope is missing",
+            Self::Service => "only for service accounts",
+            Self::StepUp(step_up) => return step_up.fmt(f),
+            Self::Workspace => "the token is not for this workspace",
+        })
+    }
+}
+
+impl std::error::Error for Denied {}

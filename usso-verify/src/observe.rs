@@ -1,0 +1,88 @@
+//! Watching a verifier: for metrics and traces.
+
+use crate::algorithm::Algorithm;
+use crate::error::VerifyError;
+
+/// Is told about every verification.
+///
+/// It runs inside the request: it must be quick and must not block.
+pub trait Observer: Send + Sync {
+    /// Is told about a verification that has ended.
+    fn verified(&self, seen: &Seen<'_>);
+
+    /// Tells a monotonic time in nanoseconds, from which [`Seen::nanoseconds`] is taken. Default:
+    /// none, and nothing is measured.
+    fn time(&self) -> Option<u64> {
+        None
+    }
+}
+
+/// A verification that has ended. Holds nothing secret.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Seen<'s> {
+    /// The issuer, once it was found to be a configured one whose signature holds.
+    pub issuer: Option<&'s str>,
+    /// The algorithm of the key that vouched.
+    pub algorithm: Option<Algorithm>,
+    /// What came of it.
+    pub outcome: Result<(), VerifyError>,
+    /// Whether the token was remembered from before.
+    pub remembered: bool,
+    /// How long it took, fetching keys not included.
+    pub nanoseconds: Option<u64>,
+}
+
+#[cfg(feature = "metrics")]
+pub use facade::MetricsObserver;
+
+#[cfg(feature = "metrics")]
+mod facade {
+    use super::{Observer, Seen};
+
+    /// Counts verifications with the `metrics` facade.
+    ///
+    /// | metric | kind | labels |
+    /// | --- | --- | --- |
+    /// | `usso_verify_total` | counter | `result` (`ok` or the code), `issuer`, `algorithm`, `remembered` |
+    /// | `usso_verify_seconds` | histogram | `remembered`; only with a clock |
+    #[derive(Clone, Copy, Debug, Default)]
+    pub struct MetricsObserver {
+        clock: Option<fn() -> u64>,
+    }
+
+    impl MetricsObserver {
+        /// Counts and measures nothing.
+        #[must_use]
+        pub const fn new() -> Self {
+            Self { clock: None }
+        }
+
+        /// Measures with this monotonic clock, in nanoseconds.
+        #[must_use]
+        pub const fn clock(clock: fn() -> u64) -> Self {
+            Self { clock: Some(clock) }
+        }
+    }
+
+    impl Observer for MetricsObserver {
+        fn verified(&self, seen: &Seen<'_>) {
+            let result = seen.outcome.map_or_else(crate::VerifyError::code, |()| "ok");
+            let issuer = seen.issuer.unwrap_or_default().to_owned();
+            let algorithm = seen.algorithm.map_or("", crate::Algorithm::as_str);
+            let remembered = if seen.remembered { "true" } else { "false" };
+            metrics::counter!("usso_verify_total", "result" => result, "issuer" => issuer,
+                "algorithm" => algorithm, "remembered" => remembered)
+            .increment(1);
+            if let Some(nanoseconds) = seen.nanoseconds {
+                let seconds = std::time::Duration::from_nanos(nanoseconds).as_secs_f64();
+                metrics::histogram!("usso_verify_seconds", "remembered" => remembered)
+                    .record(seconds);
+            }
+        }
+
+        fn time(&self) -> Option<u64> {
+            self.clock.map(|clock| clock())
+        }
+    }
+}
