@@ -10,6 +10,8 @@ use crate::error::ConfigError;
 use crate::issuer::Issuer;
 use crate::issuers::{Issuers, Pattern};
 use crate::observe::Observer;
+#[cfg(feature = "remote")]
+use crate::opaque::Lookup;
 use crate::revocation::Revocation;
 use crate::token::Headers;
 use crate::token_cache::{TokenCache, Tokens};
@@ -27,6 +29,8 @@ pub struct VerifierBuilder {
     dpop: Option<dpop::Verifier>,
     revocation: Option<Arc<dyn Revocation>>,
     observer: Option<Arc<dyn Observer>>,
+    #[cfg(feature = "remote")]
+    lookups: Vec<Lookup>,
 }
 
 impl VerifierBuilder {
@@ -41,6 +45,8 @@ impl VerifierBuilder {
             dpop: None,
             revocation: None,
             observer: None,
+            #[cfg(feature = "remote")]
+            lookups: Vec::new(),
         }
     }
 
@@ -131,6 +137,18 @@ impl VerifierBuilder {
         self
     }
 
+    /// Accepts opaque credentials, too: asks an issuer about access tokens that only it can read
+    /// ([`Introspection`](crate::opaque::Introspection)), or about API keys
+    /// ([`ApiKeys`](crate::opaque::ApiKeys)). Those named first are asked first.
+    ///
+    /// A text of three segments is always a signed token, and is never sent anywhere. Of the others
+    /// each [`Lookup`] takes what it knows by its form, so API keys come before introspection.
+    #[cfg(feature = "remote")]
+    pub fn opaque(mut self, lookup: Lookup) -> Self {
+        self.lookups.push(lookup);
+        self
+    }
+
     /// Tells somebody about every verification, for metrics and traces. Default: nobody.
     pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
         self.observer = Some(Arc::new(observer));
@@ -172,6 +190,8 @@ impl VerifierBuilder {
                 dpop,
                 revocation: self.revocation,
                 observer: self.observer,
+                #[cfg(feature = "remote")]
+                lookups: self.lookups,
                 headers: Headers::default(),
                 tokens: Tokens::new(self.cache),
             }),

@@ -5,6 +5,7 @@ use std::fmt;
 use crate::challenge::{Challenge, ErrorCode};
 use crate::dpop;
 use crate::json;
+use crate::opaque;
 
 /// Why a token was refused.
 ///
@@ -45,6 +46,8 @@ pub enum VerifyError {
     Lifetime,
     /// The token is not three strict base64url segments with a JSON object in the first two.
     Malformed,
+    /// The credential is no signed token, and its issuer was asked about it.
+    Opaque(opaque::Error),
     /// The claim `nonce` is not the one that was sent with the request.
     Nonce,
     /// The token's `nbf` has not come yet.
@@ -91,6 +94,7 @@ impl VerifyError {
             Self::Malformed => "token.malformed",
             Self::Nonce => "token.nonce",
             Self::NotYetValid => "token.not_yet_valid",
+            Self::Opaque(error) => error.code(),
             Self::Revoked => "token.revoked",
             Self::Signature => "token.signature",
             Self::Tenant => "token.tenant",
@@ -111,7 +115,9 @@ impl VerifyError {
     #[must_use]
     pub const fn status(self) -> u16 {
         match self {
-            Self::KeysUnavailable | Self::Dpop(dpop::Error::ReplayUnavailable) => 503,
+            Self::KeysUnavailable
+            | Self::Dpop(dpop::Error::ReplayUnavailable)
+            | Self::Opaque(opaque::Error::Unavailable(_)) => 503,
             Self::Dpop(dpop::Error::RequestUri) => 400,
             _ => 401,
         }
@@ -135,7 +141,7 @@ impl VerifyError {
     #[must_use]
     pub const fn challenge_error(self) -> Option<ErrorCode> {
         match self {
-            Self::KeysUnavailable => None,
+            Self::KeysUnavailable | Self::Opaque(opaque::Error::Unavailable(_)) => None,
             Self::Dpop(error) => error.challenge(),
             _ => Some(ErrorCode::InvalidToken),
         }
@@ -160,6 +166,7 @@ impl fmt::Display for VerifyError {
             Self::Malformed => "the token is malformed",
             Self::Nonce => "the nonce of the token is another one",
             Self::NotYetValid => "the token is not valid yet",
+            Self::Opaque(error) => return error.fmt(f),
             Self::Revoked => "the token was called back",
             Self::Signature => "the token's signature is not valid",
             Self::Tenant => "the token is of another tenant",
@@ -323,8 +330,10 @@ mod tests {
             VerifyError::TooOld => VerifyError::Typ,
             VerifyError::Typ => VerifyError::UnknownIssuer,
             VerifyError::UnknownIssuer => VerifyError::UnknownKey,
-            // The other one has codes of its own, pinned where they are.
-            VerifyError::UnknownKey | VerifyError::Dpop(_) => return None,
+            // The others have codes of their own, pinned where they are.
+            VerifyError::UnknownKey | VerifyError::Dpop(_) | VerifyError::Opaque(_) => {
+                return None;
+            }
         })
     }
 

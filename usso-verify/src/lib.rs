@@ -10,6 +10,8 @@ mod clock;
 mod error;
 mod fetch;
 mod header;
+#[cfg(feature = "remote")]
+mod http;
 mod issuer;
 mod issuers;
 mod jwk;
@@ -23,17 +25,21 @@ mod profile;
 mod protected_resource;
 mod revocation;
 mod roca;
+mod setup;
 mod signature;
 mod source;
 mod token;
 mod token_cache;
 mod uri;
 mod verifier;
+#[cfg(feature = "remote")]
+mod verifier_opaque;
 
 pub mod certificate;
 pub mod challenge;
 pub mod dpop;
 pub mod json;
+pub mod jwks;
 pub mod opaque;
 pub mod scope;
 pub mod step_up;
@@ -47,8 +53,12 @@ pub use claims::{Audience, Confirmation, UserData};
 pub use clock::Clock;
 pub use error::{ConfigError, KeyError, VerifyError};
 pub use fetch::{BoxFuture, Fetch, FetchError, Request, Response};
+#[cfg(feature = "remote")]
+pub use http::{HttpFetch, HttpFetchBuilder};
 pub use issuer::Issuer;
 pub use jwk::{Jwk, Jwks};
+#[cfg(feature = "remote")]
+pub use jwks::{JwksSource, JwksSourceBuilder};
 pub use key::VerifyingKey;
 pub use key_set::KeySet;
 pub use material::spki_kid;
@@ -60,6 +70,7 @@ pub use principal::Principal;
 pub use profile::Profile;
 pub use protected_resource::{InvalidResource, ProtectedResource};
 pub use revocation::{Revocable, Revocation, RevocationList, RevocationListFull, Revoked};
+pub use setup::SetupError;
 pub use source::{KeySource, Need};
 pub use token_cache::TokenCache;
 pub use verifier::{Unsigned, Verifier};

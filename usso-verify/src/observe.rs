@@ -2,6 +2,7 @@
 
 use crate::algorithm::Algorithm;
 use crate::error::VerifyError;
+use crate::principal::Principal;
 
 /// Is told about every verification.
 ///
@@ -31,6 +32,38 @@ pub struct Seen<'s> {
     pub remembered: bool,
     /// How long it took, fetching keys not included.
     pub nanoseconds: Option<u64>,
+}
+
+/// A verification that an observer will be told about, if there is one.
+pub(crate) struct Watch<'o> {
+    observer: Option<&'o dyn Observer>,
+    started: Option<u64>,
+}
+
+impl<'o> Watch<'o> {
+    pub(crate) fn start(observer: Option<&'o dyn Observer>) -> Self {
+        Self { observer, started: observer.and_then(Observer::time) }
+    }
+
+    /// Tells the observer, and gives the verdict back.
+    pub(crate) fn report(
+        self,
+        verdict: Result<Principal, VerifyError>,
+        remembered: bool,
+    ) -> Result<Principal, VerifyError> {
+        if let Some(observer) = self.observer {
+            let principal = verdict.as_ref().ok();
+            let time = self.started.zip(observer.time());
+            observer.verified(&Seen {
+                issuer: principal.map(|principal| principal.iss.as_str()),
+                algorithm: principal.and_then(Principal::algorithm),
+                outcome: verdict.as_ref().map(|_| ()).map_err(|error| *error),
+                remembered,
+                nanoseconds: time.map(|(then, now)| now.saturating_sub(then)),
+            });
+        }
+        verdict
+    }
 }
 
 #[cfg(feature = "metrics")]

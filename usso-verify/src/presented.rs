@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::certificate::Thumbprint;
+use crate::opaque::Origin;
 
 /// A token and what its request adds to it.
 ///
@@ -11,6 +12,8 @@ use crate::certificate::Thumbprint;
 #[must_use = "give it to a verifier"]
 pub struct Presented<'t> {
     pub(crate) token: &'t str,
+    /// Where in the request it came from.
+    pub(crate) origin: Origin,
     pub(crate) tenant: Option<&'t str>,
     pub(crate) nonce: Option<&'t str>,
     pub(crate) certificate: Option<&'t Thumbprint>,
@@ -28,7 +31,19 @@ pub(crate) struct Proven<'t> {
 impl<'t> Presented<'t> {
     /// A token without `Bearer`, sent with nothing that vouches for its sender.
     pub const fn bearer(token: &'t str) -> Self {
-        Self { token, tenant: None, nonce: None, certificate: None, dpop: None }
+        Self {
+            token,
+            origin: Origin::Bearer,
+            tenant: None,
+            nonce: None,
+            certificate: None,
+            dpop: None,
+        }
+    }
+
+    /// The value of the header that is for API keys only, `x-api-key`. It is never read as a token.
+    pub const fn api_key(key: &'t str) -> Self {
+        Self { origin: Origin::KeyHeader, ..Self::bearer(key) }
     }
 
     /// A token sent as `Authorization: DPoP`, with the value of the request's only `DPoP` header
@@ -81,6 +96,15 @@ impl<'t> Presented<'t> {
     pub const fn nonce(mut self, nonce: &'t str) -> Self {
         self.nonce = Some(nonce);
         self
+    }
+}
+
+impl Presented<'_> {
+    /// Says whether this cannot be a signed token, which has three segments.
+    #[cfg(feature = "remote")]
+    pub(crate) fn is_opaque(&self) -> bool {
+        let dots = self.token.bytes().filter(|&byte| byte == b'.').take(3).count();
+        self.origin == Origin::KeyHeader || dots != 2
     }
 }
 

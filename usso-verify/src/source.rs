@@ -15,11 +15,24 @@ pub trait KeySource: Send + Sync {
     fn keys(&self, now: u64) -> Option<Arc<KeySet>>;
 
     /// Gives a number that differs from every earlier one when [`keys`](Self::keys) no longer
-    /// answers as it did then; `None` when it answers with `None`.
+    /// answers as it did then; `None` when it answers with `None` or the keys are
+    /// [overdue](Self::is_overdue).
     ///
     /// A token that was verified before is verified again when this number changed. It is asked
-    /// for each such token and should cost nanoseconds.
+    /// for each such token and should cost nanoseconds. Who keeps it beside what the keys said asks
+    /// for it first and for the keys second.
     fn generation(&self, now: u64) -> Option<u64>;
+
+    /// Says whether there are keys, but nobody has asked for a long time whether they still hold:
+    /// then wait for [`refresh`](Self::refresh) with [`Need::Stale`] before trusting them.
+    ///
+    /// # Security
+    ///
+    /// Otherwise a process that slept would accept a key that was withdrawn meanwhile.
+    fn is_overdue(&self, now: u64) -> bool {
+        let _ = now;
+        false
+    }
 
     /// Gives what to wait for before asking [`keys`](Self::keys) once more, or `None` if asking
     /// again is of no use now. Does not wait itself, and starts at most one request at a time.
@@ -39,6 +52,8 @@ pub enum Need<'k> {
     Kid(&'k str),
     /// A signature does not fit the key of this name: it may have been replaced under its name.
     Replacement(&'k str),
+    /// The keys are [overdue](KeySource::is_overdue).
+    Stale,
 }
 
 impl KeySource for Arc<KeySet> {

@@ -18,7 +18,10 @@ use crate::error::VerifyError;
 use crate::issuer::{Issuer, pick};
 use crate::issuers::Issuers;
 use crate::key::VerifyingKey;
-use crate::observe::{Observer, Seen};
+use crate::observe::{Observer, Watch};
+#[cfg(feature = "remote")]
+use crate::opaque::Lookup;
+use crate::opaque::{self, Origin};
 use crate::presented::{Presented, Proven};
 use crate::principal::{Principal, Verified, Voucher};
 use crate::revocation::Revocation;
@@ -44,6 +47,8 @@ pub(crate) struct Shared {
     pub(crate) dpop: dpop::Verifier,
     pub(crate) revocation: Option<Arc<dyn Revocation>>,
     pub(crate) observer: Option<Arc<dyn Observer>>,
+    #[cfg(feature = "remote")]
+    pub(crate) lookups: Vec<Lookup>,
     pub(crate) headers: Headers,
     pub(crate) tokens: Tokens,
 }
@@ -78,15 +83,24 @@ impl Verifier {
     ) -> Result<Principal, VerifyError> {
         let presented = presented.into();
         let now = self.shared.clock.now();
-        let verdict = self.judge(&presented, now);
+        #[cfg(feature = "remote")]
+        if presented.is_opaque() && !self.shared.lookups.is_empty() {
+            return self.look_up(&presented, now).await;
+        }
+        let watch = self.watch();
+        let (verdict, remembered) = self.judge(&presented, now, Overdue::Ask);
         let Err(error) = verdict else {
-            return verdict;
+            return watch.report(verdict, remembered);
         };
-        let Some(wait) = self.worth_waiting_for(presented.token, error, now) else {
-            return Err(error);
-        };
-        wait.await;
-        self.judge(&presented, self.shared.clock.now())
+        match self.worth_waiting_for(presented.token, error, now) {
+            Some(wait) => wait.await,
+            // Asked already, without success: the keys at hand must do.
+            None if error == VerifyError::KeysUnavailable => {}
+            None => return watch.report(verdict, remembered),
+        }
+        let watch = self.watch();
+        let (verdict, remembered) = self.judge(&presented, self.shared.clock.now(), Overdue::Trust);
+        watch.report(verdict, remembered)
     }
 
     /// Verifies a token with the keys that are at hand, at the time the clock tells.
@@ -101,7 +115,7 @@ impl Verifier {
         &self,
         presented: impl Into<Presented<'t>>,
     ) -> Result<Principal, VerifyError> {
-        self.judge(&presented.into(), self.shared.clock.now())
+        self.verify_at(presented, self.shared.clock.now())
     }
 
     /// Verifies a token as of `now`, in seconds since the epoch, with the keys that are at hand.
@@ -114,7 +128,14 @@ impl Verifier {
         presented: impl Into<Presented<'t>>,
         now: u64,
     ) -> Result<Principal, VerifyError> {
-        self.judge(&presented.into(), now)
+        let presented = presented.into();
+        let watch = self.watch();
+        #[cfg(feature = "remote")]
+        if presented.is_opaque() && !self.shared.lookups.is_empty() {
+            return watch.report(self.recall_opaque(&presented, now), true);
+        }
+        let (verdict, remembered) = self.judge(&presented, now, Overdue::Trust);
+        watch.report(verdict, remembered)
     }
 
     /// Gives the verifier of `DPoP` proofs, for the challenge and the nonce of a refusal.
@@ -171,37 +192,32 @@ impl Verifier {
         Ok(principal)
     }
 
-    fn judge(&self, presented: &Presented<'_>, now: u64) -> Result<Principal, VerifyError> {
-        let Some(observer) = &self.shared.observer else {
-            return self.judge_unseen(presented, now).0;
-        };
-        let started = observer.time();
-        let (verdict, remembered) = self.judge_unseen(presented, now);
-        let principal = verdict.as_ref().ok();
-        observer.verified(&Seen {
-            issuer: principal.map(|principal| principal.iss.as_str()),
-            algorithm: principal.and_then(Principal::algorithm),
-            outcome: verdict.as_ref().map(|_| ()).map_err(|error| *error),
-            remembered,
-            nanoseconds: started.zip(observer.time()).map(|(then, now)| now.saturating_sub(then)),
-        });
-        verdict
-    }
-
     /// Gives the verdict, and whether the token was remembered.
-    fn judge_unseen(
+    pub(crate) fn judge(
         &self,
         presented: &Presented<'_>,
         now: u64,
+        overdue: Overdue,
     ) -> (Result<Principal, VerifyError>, bool) {
+        if presented.origin == Origin::KeyHeader {
+            return (Err(VerifyError::Opaque(opaque::Error::Unrecognised)), false);
+        }
         if let Some(principal) = self.recall(presented.token, now) {
             return (self.admit(&principal, presented, now).map(|()| principal), true);
         }
         let verdict = self.start(presented.token, now).and_then(|unsigned| {
+            // Keys without a generation are overdue.
+            if unsigned.generation.is_none() && overdue == Overdue::Ask {
+                return Err(VerifyError::KeysUnavailable);
+            }
             let signed = unsigned.key.verify(unsigned.message(), unsigned.signature());
             self.finish(unsigned, signed, presented, now)
         });
         (verdict, false)
+    }
+
+    pub(crate) fn watch(&self) -> Watch<'_> {
+        Watch::start(self.shared.observer.as_deref())
     }
 
     /// Finds a token that was verified before, if the same keys still vouch for it.
@@ -238,12 +254,14 @@ impl Verifier {
             voucher,
         );
         judge_times(&principal, leeway, now)?;
-        self.shared.tokens.remember(token, &principal, now);
+        if generation.is_some() {
+            self.shared.tokens.remember(token, &principal, now);
+        }
         Ok(principal)
     }
 
     /// Judges what is never remembered.
-    fn admit(
+    pub(crate) fn admit(
         &self,
         principal: &Principal,
         presented: &Presented<'_>,
@@ -306,6 +324,7 @@ impl Verifier {
         let issuer = self.shared.issuers.find(unverified.claimed_issuer()).ok()?;
         let kid = unverified.header.kid.as_deref();
         let need = match (error, kid) {
+            (VerifyError::KeysUnavailable, _) if issuer.keys.is_overdue(now) => Need::Stale,
             (VerifyError::KeysUnavailable, _) => Need::Keys,
             (VerifyError::UnknownKey, Some(kid)) => Need::Kid(kid),
             (VerifyError::Signature, Some(kid)) => Need::Replacement(kid),
@@ -313,6 +332,13 @@ impl Verifier {
         };
         issuer.keys.refresh(need, now)
     }
+}
+
+/// What to do with keys that nobody has asked about for too long.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Overdue {
+    Ask,
+    Trust,
 }
 
 /// A token that was read and found acceptable but for its signature.

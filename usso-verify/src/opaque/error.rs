@@ -95,6 +95,8 @@ pub enum Reason {
     Fetch(FetchError),
     /// The app's own [`KeyLookup`](super::KeyLookup) failed.
     Lookup,
+    /// Asking takes time, and the caller did not want to wait.
+    NotAsked,
     /// As many requests as allowed are under way.
     Overloaded,
     /// The last requests failed one after another; none is made for a few seconds.
@@ -111,7 +113,7 @@ impl Reason {
             Self::Client | Self::Lookup => true,
             Self::Fetch(error) => !matches!(error, FetchError::TooLarge),
             Self::Status(status) => status == 429 || status >= 500,
-            Self::Answer | Self::Overloaded | Self::Resting => false,
+            Self::Answer | Self::NotAsked | Self::Overloaded | Self::Resting => false,
         }
     }
 }
@@ -123,6 +125,7 @@ impl fmt::Display for Reason {
             Self::Client => "the endpoint refused the verifier's own credentials",
             Self::Fetch(error) => return write!(f, "{error}"),
             Self::Lookup => "the key lookup failed",
+            Self::NotAsked => "the issuer was not asked",
             Self::Overloaded => "too many requests are under way",
             Self::Resting => "too many requests failed, none is made for a while",
             Self::Status(status) => return write!(f, "the answer has status {status}"),

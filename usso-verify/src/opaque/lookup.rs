@@ -109,6 +109,21 @@ impl Lookup {
         verdict.unwrap_or(LOST)
     }
 
+    /// Judges a credential by what was answered before, without waiting; `None` if the issuer would
+    /// have to be asked.
+    #[must_use]
+    pub fn recall(
+        &self,
+        text: &str,
+        origin: Origin,
+        now: u64,
+    ) -> Option<Result<Arc<UserData>, Error>> {
+        match self.shared.source.credential(text, origin) {
+            Ok(credential) => self.shared.answers.recall(&credential, now),
+            Err(error) => Some(Err(error)),
+        }
+    }
+
     /// Forgets a credential after it was revoked: the next request asks anew, and does not join one
     /// that is under way.
     pub fn forget(&self, text: &str) {
