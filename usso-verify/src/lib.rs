@@ -35,6 +35,7 @@ mod verifier;
 #[cfg(feature = "remote")]
 mod verifier_opaque;
 
+pub mod call;
 pub mod certificate;
 pub mod challenge;
 pub mod dpop;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::fetch::BoxFuture;
+use crate::jwks::Engine;
 use crate::key_set::KeySet;
 
 /// Gives the keys of an issuer.
@@ -54,6 +55,39 @@ pub enum Need<'k> {
     Replacement(&'k str),
     /// The keys are [overdue](KeySource::is_overdue).
     Stale,
+}
+
+impl KeySource for Box<dyn KeySource> {
+    fn keys(&self, now: u64) -> Option<Arc<KeySet>> {
+        self.as_ref().keys(now)
+    }
+
+    fn generation(&self, now: u64) -> Option<u64> {
+        self.as_ref().generation(now)
+    }
+
+    fn is_overdue(&self, now: u64) -> bool {
+        self.as_ref().is_overdue(now)
+    }
+
+    fn refresh(&self, need: Need<'_>, now: u64) -> Option<BoxFuture<'static, ()>> {
+        self.as_ref().refresh(need, now)
+    }
+}
+
+/// Keys that somebody else fetches.
+impl KeySource for Arc<Engine> {
+    fn keys(&self, now: u64) -> Option<Arc<KeySet>> {
+        self.as_ref().keys(now)
+    }
+
+    fn generation(&self, now: u64) -> Option<u64> {
+        self.as_ref().generation(now)
+    }
+
+    fn is_overdue(&self, now: u64) -> bool {
+        self.as_ref().is_overdue(now)
+    }
 }
 
 impl KeySource for Arc<KeySet> {

@@ -15,6 +15,7 @@ use crate::claims::UserData;
 use crate::clock::Clock;
 use crate::dpop::{self, Proof, With};
 use crate::error::VerifyError;
+use crate::fetch::BoxFuture;
 use crate::issuer::{Issuer, pick};
 use crate::issuers::Issuers;
 use crate::key::VerifyingKey;
@@ -202,15 +203,14 @@ impl Verifier {
         if presented.origin == Origin::KeyHeader {
             return (Err(VerifyError::Opaque(opaque::Error::Unrecognised)), false);
         }
-        if let Some(principal) = self.recall(presented.token, now) {
-            return (self.admit(&principal, presented, now).map(|()| principal), true);
+        if let Some(verdict) = self.recalled(presented, now) {
+            return (verdict, true);
         }
         let verdict = self.start(presented.token, now).and_then(|unsigned| {
-            // Keys without a generation are overdue.
-            if unsigned.generation.is_none() && overdue == Overdue::Ask {
+            if unsigned.is_overdue() && overdue == Overdue::Ask {
                 return Err(VerifyError::KeysUnavailable);
             }
-            let signed = unsigned.key.verify(unsigned.message(), unsigned.signature());
+            let signed = unsigned.is_signed();
             self.finish(unsigned, signed, presented, now)
         });
         (verdict, false)
@@ -307,13 +307,36 @@ impl Verifier {
         }
     }
 
+    /// Gives the verdict on a token that was verified before, if it is remembered.
+    pub(crate) fn recalled(
+        &self,
+        presented: &Presented<'_>,
+        now: u64,
+    ) -> Option<Result<Principal, VerifyError>> {
+        let principal = self.recall(presented.token, now)?;
+        Some(self.admit(&principal, presented, now).map(|()| principal))
+    }
+
     /// Says what to wait for so that the keys may know better.
     fn worth_waiting_for(
         &self,
         token: &str,
         error: VerifyError,
         now: u64,
-    ) -> Option<crate::fetch::BoxFuture<'static, ()>> {
+    ) -> Option<BoxFuture<'static, ()>> {
+        self.with_need(token, error, now, |issuer, need| {
+            self.shared.issuers.find(issuer).ok()?.keys.refresh(need, now)
+        })?
+    }
+
+    /// Works out which keys of which issuer would make an error go away, if any could.
+    pub(crate) fn with_need<T>(
+        &self,
+        token: &str,
+        error: VerifyError,
+        now: u64,
+        act: impl FnOnce(&str, Need<'_>) -> T,
+    ) -> Option<T> {
         if !matches!(
             error,
             VerifyError::KeysUnavailable | VerifyError::UnknownKey | VerifyError::Signature
@@ -321,7 +344,8 @@ impl Verifier {
             return None;
         }
         let unverified = Unverified::read(token, &self.shared.headers).ok()?;
-        let issuer = self.shared.issuers.find(unverified.claimed_issuer()).ok()?;
+        let name = unverified.claimed_issuer();
+        let issuer = self.shared.issuers.find(name).ok()?;
         let kid = unverified.header.kid.as_deref();
         let need = match (error, kid) {
             (VerifyError::KeysUnavailable, _) if issuer.keys.is_overdue(now) => Need::Stale,
@@ -330,7 +354,7 @@ impl Verifier {
             (VerifyError::Signature, Some(kid)) => Need::Replacement(kid),
             _ => return None,
         };
-        issuer.keys.refresh(need, now)
+        Some(act(name, need))
     }
 }
 
@@ -366,6 +390,16 @@ impl Unsigned<'_> {
     #[must_use]
     pub const fn message(&self) -> &[u8] {
         self.unverified.message.as_bytes()
+    }
+
+    /// Verifies the signature here; always no if the platform must.
+    pub(crate) fn is_signed(&self) -> bool {
+        self.key.verify(self.message(), self.signature())
+    }
+
+    /// Says whether nobody has asked for too long whether the key still holds.
+    pub(crate) const fn is_overdue(&self) -> bool {
+        self.generation.is_none()
     }
 
     /// Gives the signature to be verified.

@@ -1,0 +1,267 @@
+//! The configuration of a verifier in JSON.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::refusal::Refusal;
+use crate::algorithm::Algorithm;
+use crate::issuer::Issuer;
+use crate::json::{self, Limits};
+use crate::jwk::Jwks;
+use crate::jwks::{Location, Policy};
+use crate::key_set::KeySet;
+use crate::profile::Profile;
+use crate::setup::SetupError;
+use crate::source::KeySource;
+use crate::token_cache::TokenCache;
+use crate::verifier::Verifier;
+
+/// The configuration of a verifier, as the other languages write it. Unknown members are refused.
+///
+/// ```json
+/// {
+///   "issuers": [{
+///     "issuer": "https://sso.example",
+///     "audience": "https://api.example",
+///     "jwks_url": "https://sso.example/.well-known/jwks.json"
+///   }],
+///   "leeway": 30
+/// }
+/// ```
+///
+/// | member of an issuer | default |
+/// | --- | --- |
+/// | `issuer` | required: the exact value of `iss` |
+/// | `audience` (text or list) or `any_audience: true` | one of them is required |
+/// | `jwks` (the keys themselves) or `jwks_url` | the address is found by discovery |
+/// | `profile`: `usso`, `rfc9068`, `oidc_id_token`, `custom` | `usso` |
+/// | `algorithms`, `typ` (lists), `token_type`, `tenant`, `required_claims` | those of the profile |
+/// | `max_age`, `max_lifetime` (seconds) | none |
+/// | `allow_loopback_http` | `false` |
+///
+/// Beside `issuers`: `leeway` (seconds, 30), `max_token_bytes` (8192), `token_cache`
+/// (`{"entries", "bytes", "max_seconds"}`, or `{"entries": 0}` for none), and for the keys of all
+/// issuers `jwks_cooldown` and `jwks_hard_age` (seconds).
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Setup {
+    issuers: Vec<IssuerSetup>,
+    leeway: Option<u64>,
+    max_token_bytes: Option<usize>,
+    token_cache: Option<CacheSetup>,
+    jwks_cooldown: Option<u64>,
+    jwks_hard_age: Option<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IssuerSetup {
+    issuer: String,
+    audience: Option<Names>,
+    #[serde(default)]
+    any_audience: bool,
+    jwks: Option<Jwks>,
+    jwks_url: Option<String>,
+    #[serde(default)]
+    profile: ProfileSetup,
+    algorithms: Option<Vec<Algorithm>>,
+    typ: Option<Vec<String>>,
+    token_type: Option<String>,
+    tenant: Option<String>,
+    #[serde(default)]
+    required_claims: Vec<String>,
+    max_age: Option<u64>,
+    max_lifetime: Option<u64>,
+    #[serde(default)]
+    allow_loopback_http: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CacheSetup {
+    entries: Option<usize>,
+    bytes: Option<usize>,
+    max_seconds: Option<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Names {
+    One(String),
+    Many(Vec<String>),
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ProfileSetup {
+    #[default]
+    Usso,
+    Rfc9068,
+    OidcIdToken,
+    Custom,
+}
+
+impl Setup {
+    /// Reads a configuration.
+    ///
+    /// # Errors
+    ///
+    /// A [`Refusal`] with the code `config.invalid`.
+    pub fn read(text: &str) -> Result<Self, Refusal> {
+        // Strictly first: a repeated member is an error, and the second reading says where.
+        json::parse(text.as_bytes(), Limits::default()).map_err(Refusal::config)?;
+        serde_json::from_str(text).map_err(Refusal::config)
+    }
+
+    /// Makes the verifier. `source` gives the keys that are to be fetched for an issuer.
+    ///
+    /// # Errors
+    ///
+    /// A [`Refusal`] with the code `config.invalid`.
+    pub fn build(
+        self,
+        mut source: impl FnMut(&str, Location, Policy) -> Result<Box<dyn KeySource>, SetupError>,
+    ) -> Result<Verifier, Refusal> {
+        let policy = self.policy();
+        let mut builder = Verifier::builder().token_cache(self.cache());
+        if let Some(leeway) = self.leeway {
+            builder = builder.leeway(Duration::from_secs(leeway));
+        }
+        if let Some(bytes) = self.max_token_bytes {
+            builder = builder.max_token_bytes(bytes);
+        }
+        for issuer in self.issuers {
+            builder = builder.issuer(issuer.build(&policy, &mut source)?);
+        }
+        builder.build().map_err(Refusal::config)
+    }
+
+    fn cache(&self) -> TokenCache {
+        let mut cache = TokenCache::new();
+        let Some(setup) = &self.token_cache else {
+            return cache;
+        };
+        if let Some(entries) = setup.entries {
+            cache = cache.entries(entries);
+        }
+        if let Some(bytes) = setup.bytes {
+            cache = cache.bytes(bytes);
+        }
+        if let Some(seconds) = setup.max_seconds {
+            cache = cache.max_seconds(seconds);
+        }
+        cache
+    }
+
+    fn policy(&self) -> Policy {
+        let mut policy = Policy::default();
+        if let Some(cooldown) = self.jwks_cooldown {
+            policy = policy.cooldown(Duration::from_secs(cooldown));
+        }
+        if let Some(age) = self.jwks_hard_age {
+            policy = policy.hard_age(Duration::from_secs(age));
+        }
+        policy
+    }
+}
+
+impl IssuerSetup {
+    fn build(
+        self,
+        policy: &Policy,
+        source: &mut impl FnMut(&str, Location, Policy) -> Result<Box<dyn KeySource>, SetupError>,
+    ) -> Result<Issuer, Refusal> {
+        let profile = self.profile()?;
+        let location = match (&self.jwks, self.jwks_url) {
+            (Some(_), Some(_)) => {
+                return Err(Refusal::config("`jwks` contradicts `jwks_url`; keep one"));
+            }
+            (None, Some(url)) => Location::jwks(url),
+            (_, None) => Location::issuer(&self.issuer),
+        };
+        let location =
+            if self.allow_loopback_http { location.allow_loopback_http() } else { location };
+        let keys = match &self.jwks {
+            Some(jwks) => Box::new(std::sync::Arc::new(KeySet::from_jwks(jwks))),
+            None => source(&self.issuer, location, policy.clone()).map_err(Refusal::config)?,
+        };
+        let mut issuer = Issuer::new(self.issuer, keys).profile(profile);
+        issuer = match self.audience {
+            Some(Names::One(name)) => issuer.audience(name),
+            Some(Names::Many(names)) => issuer.audiences(names),
+            None => issuer,
+        };
+        if self.any_audience {
+            issuer = issuer.any_audience();
+        }
+        if let Some(algorithms) = &self.algorithms {
+            issuer = issuer.algorithms(algorithms);
+        }
+        if let Some(tenant) = self.tenant {
+            issuer = issuer.tenant(tenant);
+        }
+        Ok(issuer)
+    }
+
+    fn profile(&self) -> Result<Profile, Refusal> {
+        let mut profile = match self.profile {
+            ProfileSetup::Usso => Profile::usso(),
+            ProfileSetup::Rfc9068 => Profile::rfc9068(),
+            ProfileSetup::OidcIdToken => Profile::oidc_id_token(),
+            ProfileSetup::Custom => Profile::custom(),
+        };
+        if let Some(types) = &self.typ {
+            let types: Vec<&str> = types.iter().map(String::as_str).collect();
+            profile = profile.token_types(&types);
+        }
+        if let Some(token_type) = &self.token_type {
+            profile = profile.token_type(token_type);
+        }
+        for claim in &self.required_claims {
+            let known = CLAIMS.iter().find(|known| *known == claim).ok_or_else(|| {
+                Refusal::config(format_args!("`required_claims`: {claim:?} is no known claim"))
+            })?;
+            profile = profile.require_claim(known);
+        }
+        if let Some(age) = self.max_age {
+            profile = profile.max_age(Duration::from_secs(age));
+        }
+        if let Some(lifetime) = self.max_lifetime {
+            profile = profile.max_lifetime(Duration::from_secs(lifetime));
+        }
+        Ok(profile)
+    }
+}
+
+/// The claims that a configuration in JSON may require: the registered ones and USSO's.
+const CLAIMS: [&str; 28] = [
+    "acr",
+    "act",
+    "amr",
+    "aud",
+    "auth_time",
+    "azp",
+    "client_id",
+    "cnf",
+    "email",
+    "email_verified",
+    "entitlements",
+    "exp",
+    "groups",
+    "iat",
+    "iss",
+    "jti",
+    "name",
+    "nbf",
+    "nonce",
+    "phone_number",
+    "roles",
+    "scope",
+    "scopes",
+    "session_id",
+    "sid",
+    "sub",
+    "tenant_id",
+    "workspace_id",
+];

@@ -1,0 +1,68 @@
+//! A refusal as every language shows it.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::access::Denied;
+use crate::challenge::Challenge;
+use crate::error::VerifyError;
+
+/// Why a call was refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Refusal {
+    /// The stable code.
+    pub code: &'static str,
+    /// What is wrong, in English.
+    pub message: String,
+    /// The HTTP status to answer with.
+    pub status: u16,
+    /// The value of `WWW-Authenticate`, if there is a challenge.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub challenge: Option<String>,
+}
+
+impl Refusal {
+    /// A configuration that cannot be used; the message names the field.
+    pub(super) fn config(message: impl fmt::Display) -> Self {
+        Self { code: "config.invalid", message: message.to_string(), status: 500, challenge: None }
+    }
+
+    /// A call that makes no sense.
+    pub(super) fn call(message: impl fmt::Display) -> Self {
+        Self { code: "call.invalid", message: message.to_string(), status: 500, challenge: None }
+    }
+}
+
+impl From<VerifyError> for Refusal {
+    fn from(error: VerifyError) -> Self {
+        let challenge = (error.status() == 401).then(|| error.challenge());
+        Self {
+            code: error.code(),
+            message: error.to_string(),
+            status: error.status(),
+            challenge: challenge.and_then(|challenge| challenge.value().ok()),
+        }
+    }
+}
+
+impl From<&Denied> for Refusal {
+    fn from(denied: &Denied) -> Self {
+        let challenge: Challenge = denied.challenge();
+        Self {
+            code: denied.code(),
+            message: denied.to_string(),
+            status: denied.status(),
+            challenge: challenge.value().ok(),
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Refusal {}
