@@ -1,4 +1,8 @@
-#![doc = include_str!("../README.md")]
+#![cfg_attr(feature = "remote", doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(feature = "remote"),
+    doc = "Verifies signed access tokens locally. See the README, or the documentation with all features."
+)]
 
 mod access;
 mod algorithm;
