@@ -25,6 +25,7 @@ pub struct Issuer {
     pub(crate) keys: Arc<dyn KeySource>,
     audiences: Vec<String>,
     any_audience: bool,
+    every_audience: bool,
     algorithms: Vec<Algorithm>,
     tenant: Option<String>,
     profile: Profile,
@@ -42,6 +43,7 @@ impl Issuer {
             keys: Arc::new(keys),
             audiences: Vec::new(),
             any_audience: false,
+            every_audience: false,
             algorithms: Algorithm::ALL.to_vec(),
             tenant: None,
             profile: Profile::usso(),
@@ -78,6 +80,13 @@ impl Issuer {
     #[must_use]
     pub const fn any_audience(mut self) -> Self {
         self.any_audience = true;
+        self
+    }
+
+    /// Requires that a token is for all of the audiences, not for one of them.
+    #[must_use]
+    pub const fn every_audience(mut self) -> Self {
+        self.every_audience = true;
         self
     }
 
@@ -185,9 +194,15 @@ impl Issuer {
 
     /// Judges authenticated claims: what does not change with the time.
     pub(crate) fn judge_claims(&self, claims: &UserData) -> Result<(), VerifyError> {
-        let is_ours =
-            |audience: &str| self.any_audience || self.audiences.iter().any(|our| our == audience);
-        if !self.any_audience && !claims.aud.iter().any(|audience| is_ours(audience)) {
+        let is_ours = |audience: &str| {
+            self.any_audience || self.audiences.iter().any(|accepted| accepted == audience)
+        };
+        let is_meant = if self.every_audience {
+            self.audiences.iter().all(|accepted| claims.aud.contains(accepted))
+        } else {
+            self.any_audience || claims.aud.iter().any(|audience| is_ours(audience))
+        };
+        if !is_meant {
             return Err(VerifyError::Audience);
         }
         self.profile.judge_claims(claims, is_ours)?;

@@ -69,6 +69,8 @@ pub use key_set::KeySet;
 pub use material::spki_kid;
 #[cfg(feature = "metrics")]
 pub use observe::MetricsObserver;
+#[cfg(feature = "tracing")]
+pub use observe::TracingObserver;
 pub use observe::{Observer, Seen};
 pub use presented::Presented;
 pub use principal::Principal;

@@ -98,6 +98,21 @@ mod facade {
         }
     }
 
+    impl MetricsObserver {
+        /// Counts what happens to the keys of an issuer, for
+        /// [`JwksSourceBuilder::observer`](crate::JwksSourceBuilder::observer):
+        /// `usso_verify_keys_total` with the labels `issuer` and `event`.
+        #[must_use]
+        pub fn of_keys(issuer: &str) -> crate::jwks::Observer {
+            let issuer = issuer.to_owned();
+            std::sync::Arc::new(move |event| {
+                metrics::counter!("usso_verify_keys_total", "issuer" => issuer.clone(),
+                    "event" => event.name())
+                .increment(1);
+            })
+        }
+    }
+
     impl Observer for MetricsObserver {
         fn verified(&self, seen: &Seen<'_>) {
             let result = seen.outcome.map_or_else(crate::VerifyError::code, |()| "ok");
@@ -116,6 +131,50 @@ mod facade {
 
         fn time(&self) -> Option<u64> {
             self.clock.map(|clock| clock())
+        }
+    }
+}
+
+#[cfg(feature = "tracing")]
+pub use traces::TracingObserver;
+
+#[cfg(feature = "tracing")]
+mod traces {
+    use super::{Observer, Seen};
+
+    /// Writes refusals, and what happens to keys, as events of the `tracing` facade, target
+    /// `usso_verify`.
+    #[derive(Clone, Copy, Debug, Default)]
+    pub struct TracingObserver;
+
+    impl TracingObserver {
+        /// Writes what happens to the keys of an issuer, for
+        /// [`JwksSourceBuilder::observer`](crate::JwksSourceBuilder::observer): failures and stale
+        /// keys as warnings.
+        #[must_use]
+        pub fn of_keys(issuer: &str) -> crate::jwks::Observer {
+            let issuer = issuer.to_owned();
+            std::sync::Arc::new(move |event| {
+                if event.is_trouble() {
+                    tracing::warn!(target: "usso_verify", issuer, ?event, "keys");
+                } else {
+                    tracing::debug!(target: "usso_verify", issuer, ?event, "keys");
+                }
+            })
+        }
+    }
+
+    impl Observer for TracingObserver {
+        fn verified(&self, seen: &Seen<'_>) {
+            match seen.outcome {
+                Err(error) if error.status() == 503 => {
+                    tracing::warn!(target: "usso_verify", code = error.code(), %error, "refused");
+                }
+                Err(error) => {
+                    tracing::debug!(target: "usso_verify", code = error.code(), %error, "refused");
+                }
+                Ok(()) => {}
+            }
         }
     }
 }

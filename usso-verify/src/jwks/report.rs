@@ -80,6 +80,29 @@ pub enum JwksEvent {
     UnknownKidSuppressed,
 }
 
+impl JwksEvent {
+    /// Gives the name of the event, for a metric's label.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::FetchFailed(_) => "fetch_failed",
+            Self::FetchStarted => "fetch_started",
+            Self::FetchSucceeded => "fetch_succeeded",
+            Self::KeySkipped(_) => "key_skipped",
+            Self::NotModified => "not_modified",
+            Self::SetChanged { .. } => "set_changed",
+            Self::StaleServed { .. } => "stale_served",
+            Self::UnknownKidSuppressed => "unknown_kid_suppressed",
+        }
+    }
+
+    /// Says whether somebody should look into it.
+    #[must_use]
+    pub const fn is_trouble(&self) -> bool {
+        matches!(self, Self::FetchFailed(_) | Self::KeySkipped(_) | Self::StaleServed { .. })
+    }
+}
+
 /// Is told what happens. Must return quickly: it runs where the event happens.
 pub type Observer = Arc<dyn Fn(&JwksEvent) + Send + Sync>;
 

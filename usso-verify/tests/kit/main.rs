@@ -2,6 +2,7 @@
 #![cfg(test)]
 #![cfg(feature = "testing")]
 
+mod access;
 mod binding;
 mod cache;
 mod kit;
