@@ -65,6 +65,8 @@ fn key_of<'a>(jwks: &'a Json, token: &str) -> &'a Json {
 
 /// What `jsonwebtoken` reads out of a token with nothing but the served key set.
 fn read_with_jsonwebtoken(deps: &Deps, jwks: &Json, token: &str) -> Json {
+    // With the whole workspace in one build both back ends are there, and one must be named.
+    _ = jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
     let set: jsonwebtoken::jwk::JwkSet = serde_json::from_value(jwks.clone()).unwrap();
     let header = jsonwebtoken::decode_header(token).unwrap();
     let key = set.find(&header.kid.unwrap()).unwrap();

@@ -174,12 +174,14 @@ impl State {
     fn new(settings: &TokenCache) -> Option<Self> {
         let hash = TailHash { key: RandomState::new().hash_one("token cache") | 1 };
         let capacity = u64::try_from(settings.bytes).unwrap_or(u64::MAX);
+        // The shared cache has several parts, which do not fill evenly.
+        let room = settings.entries.saturating_add(settings.entries / 8);
         let options = OptionsBuilder::new()
-            .estimated_items_capacity(settings.entries)
+            .estimated_items_capacity(room)
             .weight_capacity(capacity)
             .build()
             .ok()?;
-        let least = capacity / u64::try_from(settings.entries).unwrap_or(u64::MAX).max(1);
+        let least = capacity / u64::try_from(room).unwrap_or(u64::MAX).max(1);
         let weigh = Weigh { least };
         let shared = Cache::with_options(options, weigh, hash, DefaultLifecycle::default());
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
@@ -227,7 +229,7 @@ struct Weigh {
 
 impl Weighter<Box<str>, Entry> for Weigh {
     fn weight(&self, token: &Box<str>, entry: &Entry) -> u64 {
-        let bytes = 2 * token.len() + entry.principal.verified().weight();
+        let bytes = ENTRY_BYTES + token.len() + entry.principal.verified().weight();
         u64::try_from(bytes).unwrap_or(u64::MAX).max(self.least)
     }
 }
@@ -290,6 +292,9 @@ static NEXT_THREAD: AtomicUsize = AtomicUsize::new(0);
 fn slot_of(hash: u64) -> usize {
     usize::try_from(hash >> 32).unwrap_or_default() % SLOTS
 }
+
+/// What the cache itself takes for an entry, about.
+const ENTRY_BYTES: usize = 160;
 
 const SLOTS: usize = 64;
 const MAX_FRONTS: usize = 64;

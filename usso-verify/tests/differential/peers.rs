@@ -36,6 +36,8 @@ pub(crate) struct Judges {
 
 impl Judges {
     pub(crate) fn new() -> Self {
+        // With the whole workspace in one build both back ends are there, and one must be named.
+        _ = jwt::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
         let signers = Signers::new();
         let spki = |algorithm| signers.spki(algorithm);
         let keys = ALGORITHMS.map(|algorithm| named(algorithm, &spki(algorithm)));
