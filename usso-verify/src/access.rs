@@ -13,10 +13,18 @@ impl Principal {
     #[must_use]
     pub fn parsed_scopes(&self) -> &Scopes {
         let verified = self.verified();
-        verified.scopes.get_or_init(|| Scopes::parse(&verified.user.scopes))
+        verified
+            .scopes
+            .get_or_init(|| Scopes::parse(&verified.user.scopes).matching(verified.matching))
     }
 
     /// Says whether a scope allows the action on the path; see [`scope`](crate::scope).
+    ///
+    /// # Security
+    ///
+    /// Paths are laid from the right unless the verifier was told otherwise: see
+    /// [`VerifierBuilder::scope_matching`](crate::VerifierBuilder::scope_matching) before a part of
+    /// `path` is a user's to choose.
     #[must_use]
     pub fn can(&self, action: &str, path: &str) -> bool {
         self.parsed_scopes().check_access(path, action, &[])
@@ -135,13 +143,18 @@ impl Denied {
     pub fn challenge(&self) -> Challenge {
         let challenge = match self {
             Self::StepUp(step_up) => Challenge::bearer().step_up(step_up),
-            Self::Scope(scope) => {
+            Self::Scope(scope) if is_scope_token(scope) => {
                 Challenge::bearer().error(ErrorCode::InsufficientScope).scope([scope])
             }
             _ => Challenge::bearer().error(ErrorCode::InsufficientScope),
         };
         challenge.error_description(self.to_string())
     }
+}
+
+/// RFC 6749 §3.3: what may be written as a scope. A path with a space in it may not.
+fn is_scope_token(scope: &str) -> bool {
+    scope.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
 }
 
 impl fmt::Display for Denied {

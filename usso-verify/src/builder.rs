@@ -13,6 +13,7 @@ use crate::observe::Observer;
 #[cfg(feature = "remote")]
 use crate::opaque::Lookup;
 use crate::revocation::Revocation;
+use crate::scope::Matching;
 use crate::token::Headers;
 use crate::token_cache::{TokenCache, Tokens};
 use crate::verifier::{Shared, Verifier};
@@ -25,7 +26,8 @@ pub struct VerifierBuilder {
     leeway: Duration,
     max_token_bytes: usize,
     cache: TokenCache,
-    clock: Arc<dyn Clock>,
+    matching: Matching,
+    clock: Option<Arc<dyn Clock>>,
     dpop: Option<dpop::Verifier>,
     revocation: Option<Arc<dyn Revocation>>,
     observer: Option<Arc<dyn Observer>>,
@@ -41,7 +43,8 @@ impl VerifierBuilder {
             leeway: Duration::from_secs(30),
             max_token_bytes: 8192,
             cache: TokenCache::new(),
-            clock: Arc::new(SystemClock),
+            matching: Matching::default(),
+            clock: None,
             dpop: None,
             revocation: None,
             observer: None,
@@ -60,7 +63,12 @@ impl VerifierBuilder {
     /// of `{tenant}`, and for which `resolve` gives an issuer: the tenants that there are.
     ///
     /// `resolve` gets the label, must not block, and names the issuer it gives exactly as the token
-    /// does. Up to `capacity` tenants are kept with their keys; the least used go first.
+    /// does. It is asked for a tenant once a minute; the issuer it gave first is kept while it gives
+    /// one, and forgotten when it gives none or by [`Verifier::clear_cache`].
+    ///
+    /// Up to `capacity` (at least one) tenants are kept with their keys: set it to the number of
+    /// tenants. With more of them the least used are pushed out, and at most `capacity` come in
+    /// within 30 seconds; tokens of others are [`KeysUnavailable`](crate::VerifyError) meanwhile.
     ///
     /// # Security
     ///
@@ -113,9 +121,22 @@ impl VerifierBuilder {
         self
     }
 
-    /// Sets the clock. Default: that of the operating system.
+    /// Sets how [`Principal::can`](crate::Principal::can) and its relatives lay paths. Default:
+    /// [`Matching::Suffix`], as USSO's tokens expect.
+    ///
+    /// # Security
+    ///
+    /// Laid from the right, `read:files/public` allows `payroll/files/public`. Where a part of the
+    /// path is a user's to choose, use [`Matching::Anchored`].
+    pub const fn scope_matching(mut self, matching: Matching) -> Self {
+        self.matching = matching;
+        self
+    }
+
+    /// Sets the clock. Default: that of the operating system; on WebAssembly there is none, and one
+    /// must be set.
     pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
-        self.clock = Arc::new(clock);
+        self.clock = Some(Arc::new(clock));
         self
     }
 
@@ -177,6 +198,10 @@ impl VerifierBuilder {
         if issuers.is_empty() {
             return Err(ConfigError::IssuerMissing);
         }
+        // WebAssembly has no clock of its own to read.
+        let system: Option<Arc<dyn Clock>> =
+            if cfg!(target_family = "wasm") { None } else { Some(Arc::new(SystemClock)) };
+        let clock = self.clock.or(system);
         let dpop = match self.dpop {
             Some(dpop) => dpop,
             None => dpop::Verifier::builder().build()?,
@@ -186,12 +211,13 @@ impl VerifierBuilder {
                 issuers,
                 leeway: self.leeway.as_secs(),
                 max_token_bytes: self.max_token_bytes,
-                clock: self.clock,
+                clock: clock.ok_or(ConfigError::ClockMissing)?,
                 dpop,
                 revocation: self.revocation,
                 observer: self.observer,
                 #[cfg(feature = "remote")]
                 lookups: self.lookups,
+                matching: self.matching,
                 headers: Headers::default(),
                 tokens: Tokens::new(self.cache),
             }),

@@ -96,6 +96,11 @@ impl UserData {
     }
 
     /// Gives the claim `user_id` if there is one that is not empty, otherwise the subject.
+    ///
+    /// # Security
+    ///
+    /// `user_id` is USSO's. With other issuers use [`sub`](Self::sub): there it may be a private claim
+    /// that the user can set.
     #[must_use]
     pub fn user_id(&self) -> &str {
         self.text("user_id").filter(|id| !id.is_empty()).unwrap_or(&self.sub)

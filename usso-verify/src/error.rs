@@ -246,6 +246,8 @@ pub enum ConfigError {
     AudienceContradiction(String),
     /// The named issuer neither lists audiences (an empty one is none) nor accepts any.
     AudienceMissing(String),
+    /// No clock was given where the platform has none.
+    ClockMissing,
     /// Two issuers have this name.
     IssuerDuplicate(String),
     /// An issuer has an empty name.
@@ -276,6 +278,7 @@ impl fmt::Display for ConfigError {
             Self::AudienceMissing(name) => {
                 write!(f, "issuer {name:?}: call `audience` with a name, or `any_audience`")
             }
+            Self::ClockMissing => f.write_str("no clock; call `clock`"),
             Self::IssuerDuplicate(name) => write!(f, "issuer {name:?} is given twice; keep one"),
             Self::IssuerEmpty => f.write_str("an issuer has an empty name; give its `iss` value"),
             Self::IssuerMissing => f.write_str("no issuer; call `issuer` at least once"),

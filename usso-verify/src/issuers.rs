@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use quick_cache::sync::Cache;
 
@@ -24,8 +24,27 @@ pub(crate) struct Pattern {
     text: String,
     before: String,
     after: String,
+    capacity: usize,
     resolve: Box<Resolve>,
-    found: Cache<String, Arc<Issuer>>,
+    found: Cache<String, Found>,
+    pace: Mutex<Pace>,
+}
+
+/// A tenant's issuer, and until when it is used without asking for the tenant again.
+#[derive(Clone)]
+struct Found {
+    issuer: Arc<Issuer>,
+    until: u64,
+}
+
+/// How many issuers were made since when.
+///
+/// A tenant that is pushed out takes the cooldown of its keys along. Without this bound, whoever
+/// writes many tenants into unsigned tokens could turn each into a request for keys.
+#[derive(Default)]
+struct Pace {
+    since: u64,
+    made: usize,
 }
 
 impl Issuers {
@@ -47,14 +66,24 @@ impl Issuers {
     }
 
     /// Finds the issuer of this exact name.
-    pub(crate) fn find(&self, name: &str) -> Result<Arc<Issuer>, VerifyError> {
+    pub(crate) fn find(&self, name: &str, now: u64) -> Result<Arc<Issuer>, VerifyError> {
         if let Some(issuer) = self.named.get(name) {
             return Ok(Arc::clone(issuer));
         }
-        self.patterns
-            .iter()
-            .find_map(|pattern| pattern.find(name))
-            .ok_or(VerifyError::UnknownIssuer)
+        let mut patterns = self.patterns.iter();
+        patterns
+            .find_map(|pattern| pattern.find(name, now))
+            .unwrap_or(Err(VerifyError::UnknownIssuer))
+    }
+
+    /// Forgets the tenants that were found.
+    pub(crate) fn clear(&self) {
+        self.patterns.iter().for_each(|pattern| pattern.found.clear());
+    }
+
+    /// Says whether a tenant was pushed out by another, for good or for now.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.patterns.iter().any(|pattern| pattern.found.len() >= pattern.capacity)
     }
 }
 
@@ -68,28 +97,59 @@ impl Pattern {
             return Err(ConfigError::PatternInvalid(text));
         };
         // A bare placeholder would let the token choose the whole host.
+        if capacity == 0 {
+            return Err(ConfigError::PatternInvalid(text));
+        }
         let anchored = before.starts_with("https://") || before.starts_with("http://");
         if !anchored || after.contains(PLACEHOLDER) {
             return Err(ConfigError::PatternInvalid(text));
         }
         let (before, after) = (before.to_owned(), after.to_owned());
-        Ok(Self { text, before, after, resolve, found: Cache::new(capacity) })
+        let (found, pace) = (Cache::new(capacity), Mutex::default());
+        Ok(Self { text, before, after, capacity, resolve, found, pace })
     }
 
-    fn find(&self, name: &str) -> Option<Arc<Issuer>> {
+    /// Finds a tenant's issuer; `None` if there is no such tenant.
+    fn find(&self, name: &str, now: u64) -> Option<Result<Arc<Issuer>, VerifyError>> {
         let tenant = name.strip_prefix(&*self.before)?.strip_suffix(&*self.after)?;
         if !is_label(tenant) {
             return None;
         }
-        if let Some(issuer) = self.found.get(tenant) {
-            return Some(issuer);
+        let known = self.found.get(tenant);
+        if let Some(Found { issuer, until }) = &known
+            && (*until - TENANT_SECONDS..*until).contains(&now)
+        {
+            return Some(Ok(Arc::clone(issuer)));
         }
-        let issuer = (self.resolve)(tenant)?;
-        if issuer.name != name || issuer.check().is_err() {
+        let Some(issuer) = (self.resolve)(tenant).filter(|issuer| issuer.name == name) else {
+            self.found.remove(tenant);
             return None;
+        };
+        issuer.check().ok()?;
+        let until = now.saturating_add(TENANT_SECONDS);
+        if let Some(Found { issuer, .. }) = known {
+            // The tenant is still there; its keys stay as they are.
+            let found = Found { issuer: Arc::clone(&issuer), until };
+            self.found.insert(tenant.to_owned(), found);
+            return Some(Ok(issuer));
+        }
+        if !self.may_make(now) {
+            return Some(Err(VerifyError::KeysUnavailable));
         }
         // Of two that resolve at once, both use the same issuer and so one source of keys.
-        self.found.get_or_insert_with(tenant, || Ok::<_, ()>(Arc::new(issuer))).ok()
+        let new = || Ok::<_, ()>(Found { issuer: Arc::new(issuer), until });
+        let found = self.found.get_or_insert_with(tenant, new).ok()?;
+        Some(Ok(found.issuer))
+    }
+
+    /// Counts a new issuer, at most as many in half a minute as are kept.
+    fn may_make(&self, now: u64) -> bool {
+        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        if now.abs_diff(pace.since) >= PACE_SECONDS {
+            *pace = Pace { since: now, made: 0 };
+        }
+        pace.made += 1;
+        pace.made <= self.capacity
     }
 }
 
@@ -108,5 +168,10 @@ impl fmt::Debug for Issuers {
         f.debug_set().entries(self.named.keys()).entries(patterns).finish()
     }
 }
+
+/// How long a tenant counts as there before `resolve` is asked again.
+const TENANT_SECONDS: u64 = 60;
+
+const PACE_SECONDS: u64 = 30;
 
 const PLACEHOLDER: &str = "{tenant}";

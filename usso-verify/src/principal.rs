@@ -6,13 +6,14 @@ use std::sync::{Arc, OnceLock};
 
 use serde::de::DeserializeOwned;
 use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
 
 use crate::algorithm::Algorithm;
 use crate::claims::UserData;
 use crate::json;
 use crate::key::VerifyingKey;
 use crate::revocation::Revocable;
-use crate::scope::Scopes;
+use crate::scope::{Matching, Scopes};
 use crate::source::KeySource;
 
 /// Who is calling: the claims of a token that was found good. Reads as a [`UserData`].
@@ -34,6 +35,7 @@ pub(crate) struct Verified {
     pub(crate) json: String,
     /// The key that vouched for it; none for what an issuer vouched for by an answer.
     pub(crate) key: Option<Arc<VerifyingKey>>,
+    pub(crate) matching: Matching,
     /// The scopes, once somebody asked for them.
     pub(crate) scopes: OnceLock<Scopes>,
 }
@@ -119,8 +121,23 @@ impl Verified {
 
     /// Gives the bytes it takes, about.
     pub(crate) fn weight(&self) -> usize {
-        // The claims are there twice, as text and typed.
-        size_of::<Self>() + size_of::<Counter>() + 2 * self.json.len()
+        // The claims are there twice, as text and typed; small values take more room than text.
+        size_of::<Self>() + size_of::<Counter>() + 2 * self.json.len() + members(&self.user.claims)
+    }
+}
+
+/// Gives what the tree of a claim that is not typed takes beside its texts, about: maps have room
+/// for eleven members.
+fn members(map: &Map<String, Value>) -> usize {
+    if map.is_empty() { 0 } else { 640 + map.values().map(tree).sum::<usize>() }
+}
+
+/// Depth is bounded by the reader.
+fn tree(value: &Value) -> usize {
+    match value {
+        Value::Object(map) => 64 + members(map),
+        Value::Array(items) => 64 + items.iter().map(tree).sum::<usize>(),
+        _ => 64,
     }
 }
 
@@ -147,6 +164,8 @@ impl PartialEq for Principal {
 
 impl fmt::Debug for Principal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Principal").field(&self.verified().user).finish()
+        // The other claims may be about a person.
+        let UserData { iss, sub, .. } = &**self;
+        f.debug_struct("Principal").field("iss", iss).field("sub", sub).finish_non_exhaustive()
     }
 }

@@ -178,6 +178,10 @@ impl Profile {
         if let Some(missing) = self.required.iter().find(|claim| !claims.has_claim(claim)) {
             return Err(VerifyError::ClaimMissing(missing));
         }
+        // A logout token has everything else that an ID token has (Back-Channel Logout 1.0 §2.4).
+        if self.authorized_party && claims.has_claim("events") {
+            return Err(VerifyError::ClaimInvalid("events"));
+        }
         if self.authorized_party {
             judge_authorized_party(claims, is_client)?;
         }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 /// Says which verified tokens are no longer good.
@@ -41,7 +41,8 @@ pub enum Revoked {
     /// Every token of this session.
     Session(String),
     /// Every token of this subject that was issued before this time (seconds since the epoch), or
-    /// that does not say when.
+    /// that does not say when. An issuer whose clock is ahead dates its tokens into the future: add
+    /// the leeway.
     Subject(String, u64),
     /// Every token signed by this key.
     Key(String),
@@ -71,6 +72,8 @@ pub struct RevocationList {
     capacity: usize,
     /// How many entries there are, readable without the lock.
     len: AtomicUsize,
+    /// When a full list was last looked through.
+    purged: AtomicU64,
     entries: RwLock<HashMap<Mark, Until>>,
 }
 
@@ -90,7 +93,12 @@ impl RevocationList {
     /// Makes an empty list of at most so many entries.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
-        Self { capacity, len: AtomicUsize::new(0), entries: RwLock::default() }
+        Self {
+            capacity,
+            len: AtomicUsize::new(0),
+            purged: AtomicU64::new(0),
+            entries: RwLock::default(),
+        }
     }
 
     /// Calls tokens of `issuer` back until `until`. A second entry for the same thing extends the
@@ -115,7 +123,10 @@ impl RevocationList {
         let mark = Mark::new(issuer, kind, &name);
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         if entries.len() >= self.capacity && !entries.contains_key(&mark) {
-            entries.retain(|_, entry| entry.end > now);
+            // At most once a second: everybody who verifies waits meanwhile.
+            if self.purged.swap(now, Ordering::Relaxed) != now {
+                entries.retain(|_, entry| entry.end > now);
+            }
             if entries.len() >= self.capacity {
                 return Err(RevocationListFull);
             }

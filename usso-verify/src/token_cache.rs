@@ -11,7 +11,7 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{OptionsBuilder, Weighter};
@@ -47,7 +47,8 @@ impl TokenCache {
         self
     }
 
-    /// Sets how many bytes the tokens and their claims may take, about.
+    /// Sets how many bytes the tokens and their claims may take, about. Beside that, up to 64 of
+    /// them stay with each of the small caches in front, two for each processor.
     #[must_use]
     pub const fn bytes(mut self, bytes: usize) -> Self {
         self.bytes = bytes;
@@ -84,12 +85,13 @@ pub(crate) struct Tokens {
 
 struct State {
     hash: TailHash,
-    shared: Cache<Box<str>, Entry, Weigh, TailHash, DefaultLifecycle<Box<str>, Entry>>,
+    shared: Cache<Arc<str>, Entry, Weigh, TailHash, DefaultLifecycle<Arc<str>, Entry>>,
     fronts: Box<[Front]>,
 }
 
 #[derive(Clone)]
 struct Entry {
+    token: Arc<str>,
     principal: Principal,
     /// First second in which it is no longer used.
     until: u64,
@@ -104,7 +106,7 @@ struct Front(Mutex<Vec<Slot>>);
 struct Slot {
     /// The token last found for this slot in the shared cache.
     candidate: u64,
-    held: Option<(Box<str>, Entry)>,
+    held: Option<Entry>,
 }
 
 impl Tokens {
@@ -112,24 +114,34 @@ impl Tokens {
         Self { settings, state: OnceLock::new() }
     }
 
-    /// Finds a token that was verified before. The caller judges whether it still is good.
-    pub(crate) fn find(&self, token: &str, now: u64) -> Option<Principal> {
+    /// Finds a token that was verified before and that `is_good` still vouches for.
+    pub(crate) fn find(
+        &self,
+        token: &str,
+        now: u64,
+        is_good: impl Fn(&Principal) -> bool,
+    ) -> Option<Principal> {
         let state = self.state.get()?;
         let hash = state.hash.of(token.as_bytes());
         let mut slots = state.front();
         let slot = slots.as_mut().and_then(|slots| slots.get_mut(slot_of(hash)));
-        if let Some(Slot { held: Some((text, entry)), .. }) = &slot
-            && **text == *token
+        let is_good = |entry: &Entry| now < entry.until && is_good(&entry.principal);
+        let mut slot = slot;
+        if let Some(Slot { held, .. }) = &mut slot
+            && let Some(entry) = held.as_ref().filter(|entry| *entry.token == *token)
         {
-            return entry.live(now);
+            if is_good(entry) {
+                return Some(entry.principal.clone());
+            }
+            *held = None;
         }
-        let entry = state.shared.get(token)?;
+        let entry = state.shared.get(token).filter(is_good)?;
         if let Some(slot) = slot {
-            slot.offer(hash, token, &entry);
+            slot.offer(hash, &entry);
         } else if let Some(slots) = &mut slots {
             slots.resize_with(SLOTS, Slot::default);
         }
-        entry.live(now)
+        Some(entry.principal)
     }
 
     /// Remembers a token that was just verified.
@@ -142,7 +154,9 @@ impl Tokens {
             return;
         };
         let until = principal.voucher().end.min(now.saturating_add(settings.max_seconds));
-        state.shared.insert(token.into(), Entry { principal: principal.clone(), until });
+        let token: Arc<str> = token.into();
+        let entry = Entry { token: Arc::clone(&token), principal: principal.clone(), until };
+        state.shared.insert(token, entry);
     }
 
     /// Forgets everything.
@@ -201,20 +215,14 @@ impl State {
     }
 }
 
-impl Entry {
-    fn live(&self, now: u64) -> Option<Principal> {
-        (now < self.until).then(|| self.principal.clone())
-    }
-}
-
 impl Slot {
     /// Takes a token in when it was the last one asked for, too: a token that is asked for once
     /// does not push out one that is asked for all the time.
-    fn offer(&mut self, hash: u64, token: &str, entry: &Entry) {
-        if self.candidate == hash && token.len() <= MAX_FRONT_TOKEN {
+    fn offer(&mut self, hash: u64, entry: &Entry) {
+        if self.candidate == hash && entry.token.len() <= MAX_FRONT_TOKEN {
             // A counter of its own: clones made from here touch no other thread's.
             let principal = entry.principal.detached();
-            self.held = Some((token.into(), Entry { principal, until: entry.until }));
+            self.held = Some(Entry { principal, ..entry.clone() });
         }
         self.candidate = hash;
     }
@@ -227,8 +235,8 @@ struct Weigh {
     least: u64,
 }
 
-impl Weighter<Box<str>, Entry> for Weigh {
-    fn weight(&self, token: &Box<str>, entry: &Entry) -> u64 {
+impl Weighter<Arc<str>, Entry> for Weigh {
+    fn weight(&self, token: &Arc<str>, entry: &Entry) -> u64 {
         let bytes = ENTRY_BYTES + token.len() + entry.principal.verified().weight();
         u64::try_from(bytes).unwrap_or(u64::MAX).max(self.least)
     }

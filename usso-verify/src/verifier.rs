@@ -26,6 +26,7 @@ use crate::opaque::{self, Origin};
 use crate::presented::{Presented, Proven};
 use crate::principal::{Principal, Verified, Voucher};
 use crate::revocation::Revocation;
+use crate::scope::Matching;
 use crate::source::Need;
 use crate::token::{Headers, Unverified};
 use crate::token_cache::Tokens;
@@ -50,6 +51,7 @@ pub(crate) struct Shared {
     pub(crate) observer: Option<Arc<dyn Observer>>,
     #[cfg(feature = "remote")]
     pub(crate) lookups: Vec<Lookup>,
+    pub(crate) matching: Matching,
     pub(crate) headers: Headers,
     pub(crate) tokens: Tokens,
 }
@@ -89,7 +91,7 @@ impl Verifier {
             return self.look_up(&presented, now).await;
         }
         let watch = self.watch();
-        let (verdict, remembered) = self.judge(&presented, now, Overdue::Ask);
+        let (verdict, remembered) = self.judge(&presented, Moment::of(now), Overdue::Ask);
         let Err(error) = verdict else {
             return watch.report(verdict, remembered);
         };
@@ -100,14 +102,16 @@ impl Verifier {
             None => return watch.report(verdict, remembered),
         }
         let watch = self.watch();
-        let (verdict, remembered) = self.judge(&presented, self.shared.clock.now(), Overdue::Trust);
+        let at = Moment::of(self.shared.clock.now());
+        let (verdict, remembered) = self.judge(&presented, at, Overdue::Trust);
         watch.report(verdict, remembered)
     }
 
     /// Verifies a token with the keys that are at hand, at the time the clock tells.
     ///
     /// Never blocks and never performs I/O. A source that fetches its keys answers from what it
-    /// holds; while it holds none the error is [`VerifyError::KeysUnavailable`].
+    /// holds; while it holds none, or nobody has asked for too long whether they still hold, the
+    /// error is [`VerifyError::KeysUnavailable`].
     ///
     /// # Errors
     ///
@@ -116,26 +120,37 @@ impl Verifier {
         &self,
         presented: impl Into<Presented<'t>>,
     ) -> Result<Principal, VerifyError> {
-        self.verify_at(presented, self.shared.clock.now())
+        self.verify_with_keys_at_hand(&presented.into(), Moment::of(self.shared.clock.now()))
     }
 
     /// Verifies a token as of `now`, in seconds since the epoch, with the keys that are at hand.
     ///
+    /// The life of the token, its revocation and its `DPoP` proof are judged as of `now`; the keys
+    /// are those of the present.
+    ///
     /// # Errors
     ///
-    /// As [`verify`](Self::verify).
+    /// As [`verify_local`](Self::verify_local).
     pub fn verify_at<'t>(
         &self,
         presented: impl Into<Presented<'t>>,
         now: u64,
     ) -> Result<Principal, VerifyError> {
-        let presented = presented.into();
+        let at = Moment { judged: now, present: self.shared.clock.now() };
+        self.verify_with_keys_at_hand(&presented.into(), at)
+    }
+
+    fn verify_with_keys_at_hand(
+        &self,
+        presented: &Presented<'_>,
+        at: Moment,
+    ) -> Result<Principal, VerifyError> {
         let watch = self.watch();
         #[cfg(feature = "remote")]
         if presented.is_opaque() && !self.shared.lookups.is_empty() {
-            return watch.report(self.recall_opaque(&presented, now), true);
+            return watch.report(self.recall_opaque(presented, at), true);
         }
-        let (verdict, remembered) = self.judge(&presented, now, Overdue::Trust);
+        let (verdict, remembered) = self.judge(presented, at, Overdue::Ask);
         watch.report(verdict, remembered)
     }
 
@@ -145,9 +160,11 @@ impl Verifier {
         &self.shared.dpop
     }
 
-    /// Forgets every token that was verified before, so that each is verified from its signature on.
+    /// Forgets every token that was verified before, so that each is verified from its signature
+    /// on, and every tenant that was found, with its keys.
     pub fn clear_cache(&self) {
         self.shared.tokens.clear();
+        self.shared.issuers.clear();
     }
 
     /// Counts the tokens that are remembered.
@@ -158,60 +175,57 @@ impl Verifier {
 
     /// Reads a token up to its signature, for a caller whose platform verifies that.
     ///
+    /// Keys that nobody has asked about for too long are given, too: see
+    /// [`Unsigned::is_overdue`].
+    ///
     /// # Errors
     ///
-    /// As [`verify`](Self::verify), as far as it goes without the signature.
-    pub fn start<'t>(&self, token: &'t str, now: u64) -> Result<Unsigned<'t>, VerifyError> {
-        if token.len() > self.shared.max_token_bytes {
-            return Err(VerifyError::TooLarge);
-        }
-        let unverified = Unverified::read(token, &self.shared.headers)?;
-        let issuer = self.shared.issuers.find(unverified.claimed_issuer())?;
-        issuer.judge_header(&unverified.header)?;
-        // Asked for before the keys: a change in between is noticed on the next hit.
-        let generation = issuer.keys.generation(now);
-        let keys = issuer.keys(now)?;
-        let key = pick(&keys, &unverified.header)?;
-        let key = Arc::clone(key);
-        Ok(Unsigned { token, unverified, issuer, key, generation })
+    /// As [`verify_local`](Self::verify_local), as far as it goes without the signature.
+    pub fn start<'v, 't>(
+        &'v self,
+        presented: impl Into<Presented<'t>>,
+    ) -> Result<Unsigned<'v, 't>, VerifyError> {
+        // Keys are those of the present, whatever time the token is judged by.
+        self.start_at(presented.into(), self.shared.clock.now())
     }
 
-    /// Goes on after [`start`](Self::start): `signed` says whether the signature is the key's.
-    ///
-    /// # Errors
-    ///
-    /// As [`verify`](Self::verify).
-    pub fn finish(
-        &self,
-        unsigned: Unsigned<'_>,
-        signed: bool,
-        presented: &Presented<'_>,
-        now: u64,
-    ) -> Result<Principal, VerifyError> {
-        let principal = self.conclude(unsigned, signed, now)?;
-        self.admit(&principal, presented, now)?;
-        Ok(principal)
+    fn start_at<'v, 't>(
+        &'v self,
+        presented: Presented<'t>,
+        present: u64,
+    ) -> Result<Unsigned<'v, 't>, VerifyError> {
+        if presented.origin == Origin::KeyHeader {
+            return Err(VerifyError::Opaque(opaque::Error::Unrecognised));
+        }
+        if presented.token.len() > self.shared.max_token_bytes {
+            return Err(VerifyError::TooLarge);
+        }
+        let unverified = Unverified::read(presented.token, &self.shared.headers)?;
+        let issuer = self.shared.issuers.find(unverified.claimed_issuer(), present)?;
+        issuer.judge_header(&unverified.header)?;
+        // Asked for before the keys: a change in between is noticed on the next hit.
+        let generation = issuer.keys.generation(present);
+        let keys = issuer.keys(present)?;
+        let key = Arc::clone(pick(&keys, &unverified.header)?);
+        Ok(Unsigned { verifier: self, presented, unverified, issuer, key, generation })
     }
 
     /// Gives the verdict, and whether the token was remembered.
     pub(crate) fn judge(
         &self,
         presented: &Presented<'_>,
-        now: u64,
+        at: Moment,
         overdue: Overdue,
     ) -> (Result<Principal, VerifyError>, bool) {
-        if presented.origin == Origin::KeyHeader {
-            return (Err(VerifyError::Opaque(opaque::Error::Unrecognised)), false);
-        }
-        if let Some(verdict) = self.recalled(presented, now) {
+        if let Some(verdict) = self.recalled(presented, at) {
             return (verdict, true);
         }
-        let verdict = self.start(presented.token, now).and_then(|unsigned| {
+        let verdict = self.start_at(*presented, at.present).and_then(|unsigned| {
             if unsigned.is_overdue() && overdue == Overdue::Ask {
                 return Err(VerifyError::KeysUnavailable);
             }
             let signed = unsigned.is_signed();
-            self.finish(unsigned, signed, presented, now)
+            unsigned.finish(signed, at.judged)
         });
         (verdict, false)
     }
@@ -221,43 +235,12 @@ impl Verifier {
     }
 
     /// Finds a token that was verified before, if the same keys still vouch for it.
-    fn recall(&self, token: &str, now: u64) -> Option<Principal> {
-        let principal = self.shared.tokens.find(token, now)?;
-        let voucher = principal.voucher();
-        let generation = voucher.keys.as_ref()?.generation(now)?;
-        (Some(generation) == voucher.generation).then_some(principal)
-    }
-
-    fn conclude(
-        &self,
-        unsigned: Unsigned<'_>,
-        signed: bool,
-        now: u64,
-    ) -> Result<Principal, VerifyError> {
-        if !signed {
-            return Err(VerifyError::Signature);
-        }
-        let Unsigned { token, unverified, issuer, key, generation } = unsigned;
-        self.shared.headers.remember(unverified.header_segment(), &unverified.header);
-        let (user, json) = unverified.authenticated()?;
-        issuer.judge_claims(&user)?;
-        let leeway = self.shared.leeway;
-        let voucher = Voucher {
-            keys: Some(Arc::clone(&issuer.keys)),
-            generation,
-            bound: user.cnf.is_some(),
-            start: user.nbf.unwrap_or_default().max(user.iat.unwrap_or_default()),
-            end: user.exp.min(issuer.oldest(&user)).saturating_add(leeway),
-        };
-        let principal = Principal::new(
-            Verified { user, json, key: Some(key), scopes: OnceLock::new() },
-            voucher,
-        );
-        judge_times(&principal, leeway, now)?;
-        if generation.is_some() {
-            self.shared.tokens.remember(token, &principal, now);
-        }
-        Ok(principal)
+    fn recall(&self, token: &str, present: u64) -> Option<Principal> {
+        self.shared.tokens.find(token, present, |principal| {
+            let voucher = principal.voucher();
+            let generation = voucher.keys.as_ref().and_then(|keys| keys.generation(present));
+            generation.is_some() && generation == voucher.generation
+        })
     }
 
     /// Judges what is never remembered.
@@ -311,10 +294,10 @@ impl Verifier {
     pub(crate) fn recalled(
         &self,
         presented: &Presented<'_>,
-        now: u64,
+        at: Moment,
     ) -> Option<Result<Principal, VerifyError>> {
-        let principal = self.recall(presented.token, now)?;
-        Some(self.admit(&principal, presented, now).map(|()| principal))
+        let principal = self.recall(presented.token, at.present)?;
+        Some(self.admit(&principal, presented, at.judged).map(|()| principal))
     }
 
     /// Says what to wait for so that the keys may know better.
@@ -325,7 +308,7 @@ impl Verifier {
         now: u64,
     ) -> Option<BoxFuture<'static, ()>> {
         self.with_need(token, error, now, |issuer, need| {
-            self.shared.issuers.find(issuer).ok()?.keys.refresh(need, now)
+            self.shared.issuers.find(issuer, now).ok()?.keys.refresh(need, now)
         })?
     }
 
@@ -345,7 +328,7 @@ impl Verifier {
         }
         let unverified = Unverified::read(token, &self.shared.headers).ok()?;
         let name = unverified.claimed_issuer();
-        let issuer = self.shared.issuers.find(name).ok()?;
+        let issuer = self.shared.issuers.find(name, now).ok()?;
         let kid = unverified.header.kid.as_deref();
         let need = match (error, kid) {
             (VerifyError::KeysUnavailable, _) if issuer.keys.is_overdue(now) => Need::Stale,
@@ -355,6 +338,19 @@ impl Verifier {
             _ => return None,
         };
         Some(act(name, need))
+    }
+}
+
+/// The time a token is judged by, and the time it is.
+#[derive(Clone, Copy)]
+pub(crate) struct Moment {
+    pub(crate) judged: u64,
+    pub(crate) present: u64,
+}
+
+impl Moment {
+    pub(crate) const fn of(now: u64) -> Self {
+        Self { judged: now, present: now }
     }
 }
 
@@ -369,17 +365,18 @@ pub(crate) enum Overdue {
 ///
 /// # Security
 ///
-/// It proves nothing until [`Verifier::finish`] was told about the signature of exactly this
+/// It proves nothing until [`finish`](Self::finish) was told about the signature of exactly this
 /// [`message`](Self::message) by exactly this [`key`](Self::key).
-pub struct Unsigned<'t> {
-    token: &'t str,
+pub struct Unsigned<'v, 't> {
+    verifier: &'v Verifier,
+    presented: Presented<'t>,
     unverified: Unverified<'t>,
     issuer: Arc<Issuer>,
     key: Arc<VerifyingKey>,
     generation: Option<u64>,
 }
 
-impl Unsigned<'_> {
+impl Unsigned<'_, '_> {
     /// Gives the key that must have signed; its algorithm is the token's.
     #[must_use]
     pub fn key(&self) -> &VerifyingKey {
@@ -397,8 +394,10 @@ impl Unsigned<'_> {
         self.key.verify(self.message(), self.signature())
     }
 
-    /// Says whether nobody has asked for too long whether the key still holds.
-    pub(crate) const fn is_overdue(&self) -> bool {
+    /// Says whether nobody has asked for too long whether the key still holds: then have the keys
+    /// fetched before you trust it.
+    #[must_use]
+    pub const fn is_overdue(&self) -> bool {
         self.generation.is_none()
     }
 
@@ -407,9 +406,53 @@ impl Unsigned<'_> {
     pub fn signature(&self) -> &[u8] {
         &self.unverified.signature
     }
+
+    /// Goes on: `signed` says whether the signature is the key's, `now` is in seconds since the
+    /// epoch.
+    ///
+    /// # Errors
+    ///
+    /// As [`Verifier::verify_local`].
+    pub fn finish(self, signed: bool, now: u64) -> Result<Principal, VerifyError> {
+        let (verifier, presented) = (self.verifier, self.presented);
+        let principal = self.conclude(signed, now)?;
+        verifier.admit(&principal, &presented, now)?;
+        Ok(principal)
+    }
+
+    fn conclude(self, signed: bool, now: u64) -> Result<Principal, VerifyError> {
+        if !signed {
+            return Err(VerifyError::Signature);
+        }
+        let Unsigned { verifier, presented, unverified, issuer, key, generation } = self;
+        let shared = &*verifier.shared;
+        shared.headers.remember(unverified.header_segment(), &unverified.header);
+        let (user, json) = unverified.authenticated()?;
+        issuer.judge_claims(&user)?;
+        let leeway = shared.leeway;
+        let voucher = Voucher {
+            keys: Some(Arc::clone(&issuer.keys)),
+            generation,
+            bound: user.cnf.is_some(),
+            start: user.nbf.unwrap_or_default().max(user.iat.unwrap_or_default()),
+            end: user.exp.min(issuer.oldest(&user)).saturating_add(leeway),
+        };
+        let (key, matching, scopes) = (Some(key), shared.matching, OnceLock::new());
+        let verified = Verified { user, json, key, matching, scopes };
+        let principal = Principal::new(verified, voucher);
+        judge_times(&principal, leeway, now)?;
+        if generation.is_some() {
+            // A tenant that was pushed out must not live on in the tokens that are remembered.
+            if shared.issuers.is_crowded() {
+                shared.tokens.clear();
+            }
+            shared.tokens.remember(presented.token, &principal, shared.clock.now());
+        }
+        Ok(principal)
+    }
 }
 
-impl fmt::Debug for Unsigned<'_> {
+impl fmt::Debug for Unsigned<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Unsigned").field("key", &self.key).finish_non_exhaustive()
     }
@@ -436,7 +479,9 @@ fn judge_times(user: &Principal, leeway: u64, now: u64) -> Result<(), VerifyErro
         return Err(VerifyError::Expired);
     }
     if now >= end {
-        return Err(VerifyError::TooOld);
+        // What an issuer vouched for by an answer has no leeway.
+        let is_asked = user.voucher().keys.is_none();
+        return Err(if is_asked { VerifyError::Expired } else { VerifyError::TooOld });
     }
     if user.nbf.is_some_and(|start| start > latest_start) {
         return Err(VerifyError::NotYetValid);

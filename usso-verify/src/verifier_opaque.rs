@@ -7,7 +7,7 @@ use crate::error::VerifyError;
 use crate::opaque::{Error, Reason};
 use crate::presented::Presented;
 use crate::principal::{Principal, Verified, Voucher};
-use crate::verifier::{Overdue, Verifier};
+use crate::verifier::{Moment, Overdue, Verifier};
 
 impl Verifier {
     /// Asks about a credential, in the order of the configuration; the first that knows it by its
@@ -18,14 +18,19 @@ impl Verifier {
         now: u64,
     ) -> Result<Principal, VerifyError> {
         let watch = self.watch();
+        if presented.is_signed_key() {
+            return watch.report(Err(VerifyError::Opaque(Error::Unrecognised)), false);
+        }
         for lookup in &self.shared.lookups {
             let verdict = lookup.check(presented.token, presented.origin, now).await;
             if let Err(Error::Unrecognised) = verdict {
                 continue;
             }
-            return watch.report(self.vouched(presented, verdict), false);
+            // Asking took its time.
+            let now = self.shared.clock.now();
+            return watch.report(self.vouched(presented, verdict, now), false);
         }
-        let (verdict, remembered) = self.judge(presented, now, Overdue::Trust);
+        let (verdict, remembered) = self.judge(presented, Moment::of(now), Overdue::Ask);
         watch.report(verdict, remembered)
     }
 
@@ -33,16 +38,19 @@ impl Verifier {
     pub(crate) fn recall_opaque(
         &self,
         presented: &Presented<'_>,
-        now: u64,
+        at: Moment,
     ) -> Result<Principal, VerifyError> {
+        if presented.is_signed_key() {
+            return Err(VerifyError::Opaque(Error::Unrecognised));
+        }
         for lookup in &self.shared.lookups {
-            match lookup.recall(presented.token, presented.origin, now) {
+            match lookup.recall(presented.token, presented.origin, at.present) {
                 Some(Err(Error::Unrecognised)) => {}
-                Some(verdict) => return self.vouched(presented, verdict),
+                Some(verdict) => return self.vouched(presented, verdict, at.judged),
                 None => return Err(VerifyError::Opaque(Error::Unavailable(Reason::NotAsked))),
             }
         }
-        self.judge(presented, now, Overdue::Trust).0
+        self.judge(presented, at, Overdue::Ask).0
     }
 
     /// Judges what an issuer vouched for as every token is: life, revocation, request, sender.
@@ -50,6 +58,7 @@ impl Verifier {
         &self,
         presented: &Presented<'_>,
         verdict: Result<Arc<UserData>, Error>,
+        now: u64,
     ) -> Result<Principal, VerifyError> {
         let user = Arc::unwrap_or_clone(verdict.map_err(VerifyError::Opaque)?);
         let json = serde_json::to_string(&user).map_err(|_| VerifyError::Malformed)?;
@@ -60,10 +69,10 @@ impl Verifier {
             start: 0,
             end: user.exp,
         };
-        let verified = Verified { user, json, key: None, scopes: OnceLock::new() };
+        let (matching, scopes) = (self.shared.matching, OnceLock::new());
+        let verified = Verified { user, json, key: None, matching, scopes };
         let principal = Principal::new(verified, voucher);
-        // Asking took its time.
-        self.admit(&principal, presented, self.shared.clock.now())?;
+        self.admit(&principal, presented, now)?;
         Ok(principal)
     }
 }

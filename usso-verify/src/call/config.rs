@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::refusal::Refusal;
 use crate::algorithm::Algorithm;
+use crate::clock::Clock;
 use crate::issuer::Issuer;
 use crate::json::{self, Limits};
 use crate::jwk::Jwks;
@@ -121,10 +122,11 @@ impl Setup {
     /// A [`Refusal`] with the code `config.invalid`.
     pub fn build(
         self,
+        clock: impl Clock + 'static,
         mut source: impl FnMut(&str, Location, Policy) -> Result<Box<dyn KeySource>, SetupError>,
     ) -> Result<Verifier, Refusal> {
         let policy = self.policy();
-        let mut builder = Verifier::builder().token_cache(self.cache());
+        let mut builder = Verifier::builder().token_cache(self.cache()).clock(clock);
         if let Some(leeway) = self.leeway {
             builder = builder.leeway(Duration::from_secs(leeway));
         }

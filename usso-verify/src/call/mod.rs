@@ -27,6 +27,7 @@ mod refusal;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use config::Setup;
@@ -34,6 +35,7 @@ pub use function::call;
 pub use refusal::Refusal;
 
 use crate::algorithm::Algorithm;
+use crate::clock::Clock;
 use crate::error::VerifyError;
 use crate::fetch::{FetchError, Request, Response};
 use crate::jwk::Jwk;
@@ -41,11 +43,12 @@ use crate::jwks::{Attempt, Decision, Engine, ImportError, Progress};
 use crate::presented::Presented;
 use crate::principal::Principal;
 use crate::source::Need;
-use crate::verifier::{Unsigned, Verifier};
+use crate::verifier::{Moment, Unsigned, Verifier};
 
 /// A verifier that is driven from outside.
 pub struct Calls {
     verifier: Verifier,
+    clock: CallClock,
     engines: Vec<(String, Arc<Engine>)>,
     attempts: Mutex<HashMap<u64, Attempt>>,
 }
@@ -99,12 +102,13 @@ impl Calls {
     /// A [`Refusal`] with the code `config.invalid`, whose message names the field.
     pub fn new(config: &str) -> Result<Self, Refusal> {
         let mut engines = Vec::new();
-        let verifier = Setup::read(config)?.build(|issuer, location, policy| {
+        let clock = CallClock::default();
+        let verifier = Setup::read(config)?.build(clock.clone(), |issuer, location, policy| {
             let engine = Arc::new(Engine::new(location, policy)?);
             engines.push((issuer.to_owned(), Arc::clone(&engine)));
             Ok(Box::new(engine))
         })?;
-        Ok(Self { verifier, engines, attempts: Mutex::default() })
+        Ok(Self { verifier, clock, engines, attempts: Mutex::default() })
     }
 
     /// Verifies a token as of `now`, in seconds since the epoch.
@@ -125,7 +129,8 @@ impl Calls {
         good: bool,
         now: u64,
     ) -> Answer {
-        let unsigned = match self.verifier.start(presented.token, now) {
+        self.clock.set(now);
+        let unsigned = match self.verifier.start(*presented) {
             Ok(unsigned) => unsigned,
             Err(error) => return refused(error),
         };
@@ -136,7 +141,7 @@ impl Calls {
         if !good && let Some(answer) = self.wanted(presented, VerifyError::Signature, now) {
             return answer;
         }
-        match self.verifier.finish(unsigned, good, presented, now) {
+        match unsigned.finish(good, now) {
             Ok(principal) => Answer::Caller(principal),
             Err(error) => refused(error),
         }
@@ -193,10 +198,11 @@ impl Calls {
     }
 
     fn answer(&self, presented: &Presented<'_>, now: u64, keys: Keys) -> Answer {
-        if let Some(verdict) = self.verifier.recalled(presented, now) {
+        self.clock.set(now);
+        if let Some(verdict) = self.verifier.recalled(presented, Moment::of(now)) {
             return verdict.map_or_else(refused, Answer::Caller);
         }
-        let unsigned = match self.verifier.start(presented.token, now) {
+        let unsigned = match self.verifier.start(*presented) {
             Ok(unsigned) => unsigned,
             Err(error) => return self.refused_or_wanted(presented, error, now, keys),
         };
@@ -210,7 +216,7 @@ impl Calls {
             return question(&unsigned);
         }
         let good = unsigned.is_signed();
-        match self.verifier.finish(unsigned, good, presented, now) {
+        match unsigned.finish(good, now) {
             Ok(principal) => Answer::Caller(principal),
             Err(error) => self.refused_or_wanted(presented, error, now, keys),
         }
@@ -276,12 +282,28 @@ impl fmt::Debug for Calls {
     }
 }
 
+/// The time of the last call.
+#[derive(Clone, Default)]
+struct CallClock(Arc<AtomicU64>);
+
+impl CallClock {
+    fn set(&self, now: u64) {
+        self.0.store(now, Ordering::Relaxed);
+    }
+}
+
+impl Clock for CallClock {
+    fn now(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// Numbers an attempt among those of all engines; small enough for a JavaScript number.
 fn number(engine: usize, attempt: u64) -> u64 {
     u64::try_from(engine).unwrap_or_default() << 32 | (attempt & 0xffff_ffff)
 }
 
-fn question(unsigned: &Unsigned<'_>) -> Answer {
+fn question(unsigned: &Unsigned<'_, '_>) -> Answer {
     let key = unsigned.key();
     Answer::Sign(Box::new(Question {
         algorithm: key.algorithm(),

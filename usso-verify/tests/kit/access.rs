@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::json;
+use usso_verify::scope::Matching;
 use usso_verify::step_up::Requirement;
 use usso_verify::{Clock, Denied, Observer, Principal, Seen, Verifier, VerifyError};
 
@@ -47,7 +48,8 @@ fn a_user_is_no_service_and_a_token_without_workspace_is_in_none() {
 fn a_scope_that_cannot_be_sent_still_denies() {
     let denied = caller(|mint| mint).require("read", "a\"b\r\nc").unwrap_err();
     assert_eq!(denied.status(), 403);
-    assert!(denied.challenge().value().is_err());
+    let challenge = denied.challenge().value().unwrap();
+    assert!(challenge.contains("insufficient_scope") && !challenge.contains("scope=\""));
 }
 
 #[test]
@@ -93,6 +95,27 @@ fn every_audience_must_be_there_when_all_are_wanted() {
         let token = issuer.mint().claim("aud", aud.clone()).sign();
         assert_eq!(verifier.verify_local(&token).is_ok(), good, "{aud}");
     }
+}
+
+#[test]
+fn paths_are_laid_from_the_left_where_the_verifier_says_so() {
+    let issuer = issuer();
+    let token = issuer.mint().audience(AUDIENCE).scope("read:files/public").sign();
+    let build = |matching| {
+        let verifier = Verifier::builder().issuer(issuer.issuer().audience(AUDIENCE));
+        verifier.clock(issuer.clock()).scope_matching(matching).build().unwrap()
+    };
+    let can = |matching, path| build(matching).verify_local(&token).unwrap().can("read", path);
+    assert!(can(Matching::Suffix, "payroll/files/public"));
+    assert!(!can(Matching::Anchored, "payroll/files/public"));
+    assert!(can(Matching::Anchored, "files/public"));
+}
+
+#[test]
+fn a_principal_prints_who_it_is_and_nothing_personal() {
+    let caller = caller(|mint| mint.claim("email", "a@b.example"));
+    let text = format!("{caller:?}");
+    assert!(text.contains("user:1") && !text.contains("a@b"), "{text}");
 }
 
 /// Writes down what it is told.

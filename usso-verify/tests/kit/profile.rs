@@ -63,6 +63,16 @@ fn an_id_token_for_several_audiences_names_this_client_as_the_authorized_party()
 }
 
 #[test]
+fn a_logout_token_is_no_id_token() {
+    let issuer = issuer();
+    let rules = issuer.issuer().profile(Profile::oidc_id_token());
+    let events = json!({"http://schemas.openid.net/event/backchannel-logout": {}});
+    let logout = issuer.mint().without("token_type").typ("JWT").claim("events", events);
+    let verdict = verdict(&issuer, rules, logout);
+    assert_eq!(verdict, Err(VerifyError::ClaimInvalid("events")));
+}
+
+#[test]
 fn the_nonce_must_be_the_one_that_was_sent() {
     let issuer = issuer();
     let verifier = issuer.verifier(AUDIENCE);

@@ -1,7 +1,8 @@
 //! Tenants: fixed, of the request, or in the issuer's name.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use usso_verify::{ConfigError, Issuer, KeySet, Presented, Verifier, VerifyError};
 
@@ -52,6 +53,67 @@ fn a_pattern_accepts_the_tenants_that_there_are_each_with_its_own_keys() {
     assert_eq!(verifier.verify_local(&token(&zeta, "org_acme")), Err(VerifyError::Tenant));
     let forged = acme.mint().audience(AUDIENCE).claim("iss", "https://zeta.sso.example").sign();
     assert_eq!(verifier.verify_local(&forged), Err(VerifyError::UnknownKey));
+}
+
+/// A verifier for tenants that exist while `known` says so, and how many issuers were made.
+fn tenants(
+    issuer: &TestIssuer,
+    capacity: usize,
+    known: Arc<AtomicBool>,
+) -> (Verifier, Arc<AtomicUsize>) {
+    let (made, keys) = (Arc::new(AtomicUsize::new(0)), Arc::new(issuer.keys()));
+    let counter = Arc::clone(&made);
+    let verifier = Verifier::builder()
+        .tenants("https://{tenant}.sso.example", capacity, move |tenant| {
+            known.load(Ordering::SeqCst).then(|| {
+                counter.fetch_add(1, Ordering::SeqCst);
+                let name = format!("https://{tenant}.sso.example");
+                Issuer::new(name, Arc::clone(&keys)).audience(AUDIENCE)
+            })
+        })
+        .clock(issuer.clock())
+        .build()
+        .unwrap();
+    (verifier, made)
+}
+
+fn of(issuer: &TestIssuer, tenant: &str) -> String {
+    let name = format!("https://{tenant}.sso.example");
+    issuer.mint().audience(AUDIENCE).claim("iss", name).sign()
+}
+
+#[test]
+fn a_tenant_that_is_gone_is_refused_within_minutes_or_at_once_after_clearing() {
+    let (issuer, known) = (issuer(), Arc::new(AtomicBool::new(true)));
+    let (verifier, _) = tenants(&issuer, 10, Arc::clone(&known));
+    assert!(verifier.verify_local(&of(&issuer, "a")).is_ok());
+    known.store(false, Ordering::SeqCst);
+    assert!(verifier.verify_local(&of(&issuer, "a")).is_ok());
+    issuer.clock().advance(Duration::from_secs(60));
+    assert_eq!(verifier.verify_local(&of(&issuer, "a")), Err(VerifyError::UnknownIssuer));
+    known.store(true, Ordering::SeqCst);
+    assert!(verifier.verify_local(&of(&issuer, "a")).is_ok());
+    known.store(false, Ordering::SeqCst);
+    verifier.clear_cache();
+    assert_eq!(verifier.verify_local(&of(&issuer, "a")), Err(VerifyError::UnknownIssuer));
+}
+
+#[test]
+fn more_tenants_than_there_is_room_for_come_in_slowly() {
+    let (issuer, known) = (issuer(), Arc::new(AtomicBool::new(true)));
+    let (verifier, _) = tenants(&issuer, 5, known);
+    let stranger = TestIssuer::new("https://evil.example");
+    let mut busy = 0;
+    for at in 0..100 {
+        match verifier.verify_local(&of(&stranger, &format!("t{at}"))) {
+            Err(VerifyError::UnknownKey) => {}
+            Err(VerifyError::KeysUnavailable) => busy += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(busy, 95);
+    issuer.clock().advance(Duration::from_secs(30));
+    assert!(verifier.verify_local(&of(&issuer, "real")).is_ok());
 }
 
 #[test]
@@ -111,6 +173,7 @@ fn a_pattern_without_one_placeholder_in_an_address_is_refused() {
         let built = Verifier::builder().tenants(pattern, 10, |_| None).build();
         assert!(matches!(built, Err(ConfigError::PatternInvalid(_))), "{pattern}");
     }
+    assert!(Verifier::builder().tenants("https://{tenant}.a", 0, |_| None).build().is_err());
     let keys = Arc::new(KeySet::default());
     let fixed = Issuer::new("https://sso.example", keys).audience(AUDIENCE);
     assert!(Verifier::builder().issuer(fixed).build().is_ok());

@@ -139,6 +139,34 @@ async fn two_hundred_tasks_with_random_kids_cause_one_fetch_and_hold_up_no_known
     assert_eq!(issuer.fetches(), 2);
 }
 
+#[tokio::test(start_paused = true)]
+async fn judging_a_token_by_another_time_moves_nothing_but_the_verdict() {
+    let (issuer, verifier) = remote();
+    let token = token(&issuer);
+    assert!(verifier.verify(&token).await.is_ok());
+    let now = issuer.clock().now();
+    for at in 0..500 {
+        assert!(verifier.verify_at(&token, now - 11 * (at % 2)).is_ok());
+        assert_eq!(verifier.verify_at(&token, now - 86_400), Err(VerifyError::NotYetValid));
+        assert_eq!(verifier.verify_at(&token, now + 86_400), Err(VerifyError::Expired));
+    }
+    tokio::task::yield_now().await;
+    assert!(verifier.verify_local(&token).is_ok());
+    assert_eq!(issuer.fetches(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_form_that_never_waits_wants_keys_rather_than_trust_overdue_ones() {
+    let (issuer, verifier) = remote();
+    let token = issuer.mint().audience(AUDIENCE).expires_in(Duration::from_secs(9999)).sign();
+    assert!(verifier.verify(&token).await.is_ok());
+    issuer.revoke(&issuer.kid());
+    issuer.rotate();
+    issuer.clock().advance(Duration::from_secs(5000));
+    assert_eq!(verifier.verify_local(&token), Err(VerifyError::KeysUnavailable));
+    assert_eq!(verifier.verify(&token).await, Err(VerifyError::UnknownKey));
+}
+
 /// Answers about opaque credentials, and counts.
 #[derive(Default)]
 struct Asked {
@@ -219,7 +247,8 @@ async fn a_signed_token_is_no_key_although_it_is_sent_as_one() {
     assert_eq!(as_key, Err(VerifyError::Opaque(Error::Unrecognised)));
     let verifier = opaque(&issuer, &asked, &Arc::new(RevocationList::new(10)));
     let as_key = verifier.verify(Presented::api_key(&signed)).await;
-    assert_eq!(as_key, Err(VerifyError::Opaque(Error::Inactive)));
+    assert_eq!(as_key, Err(VerifyError::Opaque(Error::Unrecognised)));
+    assert_eq!(asked.calls.load(Ordering::SeqCst), 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,6 +7,8 @@ use usso_verify::{Algorithm, VerifyError};
 use crate::support::*;
 
 fn peer_algorithm(algorithm: Algorithm) -> peer::Algorithm {
+    // With the whole workspace in one build both back ends are there, and one must be named.
+    _ = peer::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
     algorithm.as_str().parse().unwrap()
 }
 
