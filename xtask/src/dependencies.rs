@@ -17,15 +17,34 @@ pub(crate) fn run(root: &Path) -> Result<(), String> {
         .map_err(|error| format!("deny.toml: {error}"))?;
     let arguments = ["metadata", "--format-version", "1", "--all-features", "--locked"];
     let graph = process::cargo_output(root, &arguments)?;
-    let findings = check(&policy, &graph)?;
+    // The metadata also lists what no feature brings in (`dep?/feature`); the tree does not.
+    let arguments = ["tree", "--workspace", "--all-features", "--target", "all", "--edges", "all"];
+    let format = ["--prefix", "none", "--format", "{p}", "--locked"];
+    let tree = process::cargo_output(root, &[arguments.as_slice(), &format].concat())?;
+    let findings = check(&policy, &graph, &built(&tree))?;
     if findings.is_empty() { Ok(()) } else { Err(findings.join("\n")) }
 }
 
+/// Names and versions of what is really built.
+type Built = BTreeSet<(String, String)>;
+
+fn built(tree: &str) -> Built {
+    let named = tree.lines().filter_map(|line| {
+        let mut words = line.split_whitespace();
+        let (name, version) = (words.next()?, words.next()?.strip_prefix('v')?);
+        Some((name.to_owned(), version.to_owned()))
+    });
+    named.collect()
+}
+
 /// Names every package that breaks the policy, and why.
-fn check(policy: &str, graph: &str) -> Result<Vec<String>, String> {
+fn check(policy: &str, graph: &str, built: &Built) -> Result<Vec<String>, String> {
     let policy: Policy = toml::from_str(policy).map_err(|error| format!("deny.toml: {error}"))?;
-    let graph: Graph =
+    let mut graph: Graph =
         serde_json::from_str(graph).map_err(|error| format!("cargo metadata: {error}"))?;
+    graph
+        .packages
+        .retain(|package| built.contains(&(package.name.clone(), package.version.clone())));
     let banned = banned_names(&policy)?;
     let shipped = shipped(&graph);
     let mut findings = Vec::new();
@@ -220,30 +239,41 @@ mod tests {
         .to_string()
     }
 
+    fn found(policy: &str, graph: &str) -> Result<Vec<String>, String> {
+        check(policy, graph, &built("app v1.0.0 (/app)\na v1.0.0\nring v1.0.0 (*)"))
+    }
+
+    #[test]
+    fn what_no_feature_brings_in_is_not_looked_at() {
+        let graph = graph(&Value::Null, &json!("GPL-3.0"));
+        let found = check(POLICY, &graph, &built("app v1.0.0\na v1.0.0\nring v2.0.0"));
+        assert_eq!(found.unwrap(), [""; 0]);
+    }
+
     #[test]
     fn a_banned_package_is_found_below_normal_and_build_dependencies() {
         for kind in [Value::Null, json!("build")] {
-            let found = check(POLICY, &graph(&kind, &json!("MIT"))).unwrap();
+            let found = found(POLICY, &graph(&kind, &json!("MIT"))).unwrap();
             assert_eq!(found, ["ring 1.0.0: banned by deny.toml, brought in by a"]);
         }
     }
 
     #[test]
     fn a_banned_package_may_be_used_by_tests() {
-        let found = check(POLICY, &graph(&json!("dev"), &json!("MIT"))).unwrap();
+        let found = found(POLICY, &graph(&json!("dev"), &json!("MIT"))).unwrap();
         assert_eq!(found, [""; 0]);
     }
 
     #[test]
     fn a_licence_outside_the_list_is_found_even_in_tests() {
-        let found = check(POLICY, &graph(&json!("dev"), &json!("GPL-3.0"))).unwrap();
+        let found = found(POLICY, &graph(&json!("dev"), &json!("GPL-3.0"))).unwrap();
         assert_eq!(found, ["ring 1.0.0: licence `GPL-3.0` is not in [licenses] allow"]);
     }
 
     #[test]
     fn a_missing_or_unreadable_licence_is_found() {
         for bad in [Value::Null, json!("MIT and more")] {
-            let found = check(POLICY, &graph(&json!("dev"), &bad)).unwrap();
+            let found = found(POLICY, &graph(&json!("dev"), &bad)).unwrap();
             assert_eq!(found.len(), 1, "{bad}");
         }
     }
@@ -251,12 +281,12 @@ mod tests {
     #[test]
     fn a_package_from_elsewhere_is_found() {
         let elsewhere = graph(&json!("dev"), &json!("MIT")).replace("registry+", "git+");
-        assert_eq!(check(POLICY, &elsewhere).unwrap().len(), 3);
+        assert_eq!(found(POLICY, &elsewhere).unwrap().len(), 3);
     }
 
     #[test]
     fn a_ban_of_one_version_is_refused_rather_than_misread() {
         let policy = POLICY.replace("\"ring\"", "\"ring@0.16\"");
-        assert!(check(&policy, &graph(&json!("dev"), &json!("MIT"))).is_err());
+        assert!(found(&policy, &graph(&json!("dev"), &json!("MIT"))).is_err());
     }
 }

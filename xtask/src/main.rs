@@ -14,6 +14,7 @@ mod process;
 mod spdx;
 mod steps;
 mod structure;
+mod wasm;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -4,7 +4,7 @@
 //! repository is changed: the line that installs it is printed instead.
 
 use std::ffi::{OsStr, OsString};
-use std::process::Command;
+use std::path::Path;
 
 use crate::process;
 
@@ -19,7 +19,7 @@ enum Missing {
 
 /// Where this runs, as far as installing is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+pub(crate) enum Place {
     Ci,
     Contributor,
 }
@@ -30,20 +30,22 @@ pub(crate) fn run() -> Result<(), String> {
     if missing.is_empty() {
         return Ok(());
     }
-    let place = place(std::env::var_os("CI").as_deref());
+    let place = here();
     let line = install_line(&missing, std::env::consts::OS, place);
     if place == Place::Contributor {
         return Err(line);
     }
-    eprintln!("+ {line}");
-    let status = Command::new("sh")
-        .args(["-c", &line])
-        .status()
-        .map_err(|error| format!("sh did not start: {error}"))?;
-    if !status.success() || !self::missing(process::answers).is_empty() {
-        return Err(format!("still missing after `{line}`"));
+    process::shell(Path::new("."), &line)?;
+    if self::missing(process::answers).is_empty() {
+        Ok(())
+    } else {
+        Err(format!("still missing after `{line}`"))
     }
-    Ok(())
+}
+
+/// Tells where this runs.
+pub(crate) fn here() -> Place {
+    place(std::env::var_os("CI").as_deref())
 }
 
 fn place(ci: Option<&OsStr>) -> Place {

@@ -26,16 +26,26 @@ pub(crate) fn cargo(
 
 /// Runs cargo in the repository and returns what it printed.
 pub(crate) fn cargo_output(root: &Path, arguments: &[&str]) -> Result<String, String> {
-    let output = Command::new(cargo_program())
-        .current_dir(root)
-        .args(arguments)
-        .stderr(Stdio::inherit())
-        .output()
-        .map_err(|error| format!("cargo did not start: {error}"))?;
+    output(Command::new(cargo_program()).current_dir(root).args(arguments))
+}
+
+/// Runs a program and returns what it printed.
+pub(crate) fn output(command: &mut Command) -> Result<String, String> {
+    let output = command.stderr(Stdio::inherit()).output();
+    let name = command.get_program().display();
+    let output = output.map_err(|error| format!("{name} did not start: {error}"))?;
     if !output.status.success() {
-        return Err(format!("cargo ended with {}", output.status));
+        return Err(format!("{name} ended with {}", output.status));
     }
-    String::from_utf8(output.stdout).map_err(|error| format!("cargo printed no text: {error}"))
+    String::from_utf8(output.stdout).map_err(|error| format!("{name} printed no text: {error}"))
+}
+
+/// Runs a line of shell in a folder with its output shown.
+pub(crate) fn shell(folder: &Path, line: &str) -> Result<(), String> {
+    eprintln!("+ {line}");
+    let status = Command::new("sh").args(["-c", line]).current_dir(folder).status();
+    let status = status.map_err(|error| format!("sh did not start: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("`{line}` ended with {status}")) }
 }
 
 /// Tells whether a program can be started and says it is well.
@@ -60,7 +70,9 @@ fn with_lock<'a>(arguments: &[&'a str], locked: bool) -> Vec<&'a str> {
 /// Spells a command the way it can be pasted into a shell.
 fn shown(arguments: &[&str], environment: &[(&str, &str)]) -> String {
     let variables = environment.iter().map(|(name, value)| format!("{name}='{value}'"));
-    let words = ["cargo"].iter().chain(arguments).map(|word| (*word).to_owned());
+    let words = ["cargo"].iter().chain(arguments).map(|word| {
+        if word.contains(['"', '*']) { format!("'{word}'") } else { (*word).to_owned() }
+    });
     variables.chain(words).collect::<Vec<String>>().join(" ")
 }
 
@@ -78,5 +90,6 @@ mod tests {
     #[test]
     fn a_command_is_shown_with_its_environment() {
         assert_eq!(shown(&["doc"], &[("A", "b c")]), "A='b c' cargo doc");
+        assert_eq!(shown(&["doc", "a.\"*\""], &[]), "cargo doc 'a.\"*\"'");
     }
 }

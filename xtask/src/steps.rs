@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::{dependencies, prerequisites, process, structure};
+use crate::{dependencies, prerequisites, process, structure, wasm};
 
 /// Which short command runs a step besides `test`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +29,7 @@ pub(crate) enum Check {
     Dependencies,
     Prerequisites,
     Structure,
+    Wasm,
 }
 
 /// One line of the table.
@@ -100,6 +101,12 @@ pub(crate) const STEPS: &[Step] = &[
         work: Work::Cargo(CLIPPY_AXUM, &[]),
     },
     Step {
+        name: "wasm",
+        about: "usso-verify without features builds for WebAssembly",
+        group: Group::Other,
+        work: Work::Own(Check::Wasm),
+    },
+    Step {
         name: "tests",
         about: "every test and documentation example, with every feature",
         group: Group::Other,
@@ -145,6 +152,7 @@ fn work(root: &Path, work: &Work) -> Result<(), String> {
         Work::Own(Check::Dependencies) => dependencies::run(root),
         Work::Own(Check::Prerequisites) => prerequisites::run(),
         Work::Own(Check::Structure) => structure::run(root),
+        Work::Own(Check::Wasm) => wasm::run(root),
     }
 }
 

@@ -230,7 +230,7 @@ async fn wait(delay: Duration) {
 }
 
 #[cfg(not(feature = "remote"))]
-async fn wait(_: Duration) {
+fn wait(_: Duration) -> std::future::Ready<()> {
     panic!("`slow` needs the feature `remote`");
 }
 
