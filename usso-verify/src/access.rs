@@ -1,5 +1,6 @@
 //! What a verified caller may do.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -44,6 +45,28 @@ impl Principal {
     pub fn require(&self, action: &str, path: &str) -> Result<(), Denied> {
         let needed = || Denied::Scope(format!("{action}:{path}"));
         self.can(action, path).then_some(()).ok_or_else(needed)
+    }
+
+    /// Says whether a scope allows the action on a resource that has these values: `alternatives`
+    /// of which one must be met, as a scope such as `read:invoices?user_id=…` asks for.
+    #[must_use]
+    pub fn can_with(&self, action: &str, path: &str, alternatives: &[Values]) -> bool {
+        self.parsed_scopes().check_access(path, action, alternatives)
+    }
+
+    /// Requires what [`can_with`](Self::can_with) says.
+    ///
+    /// # Errors
+    ///
+    /// [`Denied::Scope`].
+    pub fn require_with(
+        &self,
+        action: &str,
+        path: &str,
+        alternatives: &[Values],
+    ) -> Result<(), Denied> {
+        let needed = || Denied::Scope(format!("{action}:{path}"));
+        self.can_with(action, path, alternatives).then_some(()).ok_or_else(needed)
     }
 
     /// Requires exactly this role.
@@ -95,6 +118,9 @@ impl Principal {
         requirement.check(&made, now, leeway).map_err(Denied::StepUp)
     }
 }
+
+/// What a resource is like: its owner, its workspace, by the names that scopes use.
+pub type Values = BTreeMap<String, String>;
 
 /// Why a verified caller may not do something.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -160,8 +186,8 @@ fn is_scope_token(scope: &str) -> bool {
 impl fmt::Display for Denied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Role(_) => "a role is missing",
-            Self::Scope(_) => "a scope is missing",
+            Self::Role(role) => return write!(f, "the role {role:?} is missing"),
+            Self::Scope(scope) => return write!(f, "the scope {scope:?} is missing"),
             Self::Service => "only for service accounts",
             Self::StepUp(step_up) => return step_up.fmt(f),
             Self::Workspace => "the token is not for this workspace",

@@ -8,13 +8,15 @@
 //! 2. It is short enough; three segments of strict base64url, JSON objects without duplicates.
 //! 3. Neither `crit` nor `b64`; `typ` is `dpop+jwt`; `alg` is accepted, and is that of the embedded
 //!    key; the key is public and sound. Its `kid` is ignored.
-//! 4. The signature is that key's. Nothing of the claims is looked at before.
-//! 5. `jti`, `htm`, `htu` and `iat` are there and have their types.
-//! 6. `htm` is the method, `htu` the address, both sides without query and fragment.
-//! 7. now − `max_age` − leeway ≤ `iat` ≤ now + leeway.
-//! 8. `nonce` is a good one, if the verifier was given [`Nonces`].
-//! 9. The key's thumbprint is the access token's `cnf.jkt`, and `ath` the token's hash.
-//! 10. The proof was not used before. Last, so that only proofs that would be accepted are
+//! 4. The key's thumbprint is the access token's `cnf.jkt`. Before the signature, so that no
+//!    stranger's key costs a verification.
+//! 5. The signature is that key's. Nothing of the claims is looked at before.
+//! 6. `jti`, `htm`, `htu` and `iat` are there and have their types.
+//! 7. `htm` is the method, `htu` the address, both sides without query and fragment.
+//! 8. now − `max_age` − leeway ≤ `iat` ≤ now + leeway.
+//! 9. `nonce` is a good one, if the verifier was given [`Nonces`].
+//! 10. `ath` is the access token's hash.
+//! 11. The proof was not used before. Last, so that only proofs that would be accepted are
 //!     remembered.
 //!
 //! # Security
@@ -49,8 +51,9 @@ use crate::base64url;
 use crate::header::Sent;
 use crate::uri::HttpUri;
 
-/// A proof and the request it came with.
-#[derive(Clone, Copy, Debug)]
+/// A proof and the request it came with. `Debug` prints neither the proof nor the address, whose
+/// query may hold a secret.
+#[derive(Clone, Copy)]
 pub struct Proof<'a> {
     /// Value of the header `DPoP`, see [`only_header`].
     pub proof: &'a str,
@@ -60,6 +63,15 @@ pub struct Proof<'a> {
     pub uri: &'a str,
     /// What the proof was sent with.
     pub with: With<'a>,
+}
+
+impl fmt::Debug for Proof<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Proof")
+            .field("method", &self.method)
+            .field("with", &self.with)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What a proof was sent with.
@@ -116,7 +128,8 @@ impl Confirmed {
     ///
     /// RFC 9449 §5, §6.1, §10.
     pub fn check_binding(&self, jkt: &str) -> Result<(), Error> {
-        bound(&self.jkt, jkt)
+        // Both are public values: a comparison that takes its time tells nothing.
+        if self.jkt == jkt { Ok(()) } else { Err(Error::Binding) }
     }
 }
 
@@ -216,7 +229,8 @@ impl Verifier {
     ///
     /// # Security
     ///
-    /// A signature by an unknown key costs the server time: check the access token before.
+    /// Without an access token, a signature by any key costs the server time; with one, check the
+    /// token before, and only its own key's signature is verified.
     ///
     /// # Spec
     ///
@@ -226,11 +240,15 @@ impl Verifier {
         if request.proof.len() > shared.max_proof_bytes {
             return Err(Error::TooLarge);
         }
-        let (claims, jkt) = proof::open(request.proof, &shared.algorithms)?;
+        let bound = match request.with {
+            With::AccessToken { jkt, .. } => Some(jkt),
+            With::NoAccessToken => None,
+        };
+        let (claims, jkt) = proof::open(request.proof, &shared.algorithms, bound)?;
         judge_request(&claims, request)?;
         shared.judge_time(claims.iat, now)?;
         shared.judge_nonce(claims.nonce.as_deref(), now)?;
-        judge_token(claims.ath.as_deref(), &jkt, request.with)?;
+        judge_token(claims.ath.as_deref(), request.with)?;
         shared.use_up(&jkt, &claims, now)?;
         Ok(Confirmed { jkt, jti: claims.jti, iat: claims.iat, nonce: claims.nonce })
     }
@@ -283,19 +301,13 @@ fn judge_request(claims: &proof::Claims, request: &Proof<'_>) -> Result<(), Erro
     if proven == requested { Ok(()) } else { Err(Error::Uri) }
 }
 
-fn judge_token(ath: Option<&str>, proven: &str, with: With<'_>) -> Result<(), Error> {
-    let With::AccessToken { token, jkt } = with else {
+fn judge_token(ath: Option<&str>, with: With<'_>) -> Result<(), Error> {
+    let With::AccessToken { token, .. } = with else {
         return Ok(());
     };
-    bound(proven, jkt)?;
     let ath = ath.ok_or(Error::ClaimMissing("ath"))?;
     let hash = base64url::encode(&Sha256::digest(token));
     if ath == hash { Ok(()) } else { Err(Error::AccessToken) }
-}
-
-/// Both are public values: a comparison that takes its time tells nothing.
-fn bound(proven: &str, expected: &str) -> Result<(), Error> {
-    if proven == expected { Ok(()) } else { Err(Error::Binding) }
 }
 
 /// Settings of a [`Verifier`].

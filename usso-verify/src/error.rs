@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::algorithm::Algorithm;
 use crate::challenge::{Challenge, ErrorCode};
 use crate::dpop;
 use crate::json;
@@ -123,18 +124,20 @@ impl VerifyError {
         }
     }
 
-    /// Gives the challenge that goes with a 401 to a bearer of a token; see
-    /// [`Challenge`] for what else can be put into it. For a sender of `DPoP` proofs start with
-    /// [`Challenge::dpop`] and add [`challenge_error`](Self::challenge_error).
+    /// Gives the challenge that goes with a 401, of the scheme `DPoP` if a proof was refused; `None`
+    /// when another token would not help. See [`Challenge`] for what else can be put into it.
     ///
     /// # Spec
     ///
-    /// RFC 6750 §3.
-    pub fn challenge(self) -> Challenge {
-        match self.challenge_error() {
-            Some(error) => Challenge::bearer().error(error).error_description(self.to_string()),
-            None => Challenge::bearer(),
-        }
+    /// RFC 6750 §3, RFC 9449 §7.1.
+    #[must_use]
+    pub fn challenge(self) -> Option<Challenge> {
+        let error = self.challenge_error()?;
+        let challenge = match self {
+            Self::Dpop(_) => Challenge::dpop(Algorithm::ALL),
+            _ => Challenge::bearer(),
+        };
+        Some(challenge.error(error).error_description(self.to_string()))
     }
 
     /// Gives the error to put into a challenge; none when the token is not at fault.
@@ -153,7 +156,9 @@ impl fmt::Display for VerifyError {
         f.write_str(match self {
             Self::Algorithm => "the token's algorithm is not accepted",
             Self::Audience => "the token is for another audience",
-            Self::Binding => "the token is bound to a key that its sender did not prove to have",
+            Self::Binding => {
+                "the token is bound to a key that its sender did not prove to have, or to none"
+            }
             Self::ClaimInvalid(claim) => return write!(f, "the claim `{claim}` is not valid"),
             Self::ClaimMissing(claim) => return write!(f, "the claim `{claim}` is missing"),
             Self::Critical => "the token's header asks for an unsupported extension",
@@ -260,6 +265,8 @@ pub enum ConfigError {
     LeewayTooLong,
     /// The pattern is not an address with `{tenant}` in it once.
     PatternInvalid(String),
+    /// The named issuer was given settings of its profile before the profile, which replaced them.
+    ProfileLate(String),
     /// The token limit is over 1 MiB.
     TokenLimitTooLarge,
     /// The named issuer accepts no header `typ`.
@@ -286,6 +293,9 @@ impl fmt::Display for ConfigError {
             Self::LeewayTooLong => f.write_str("`leeway` is over 120 seconds; shorten it"),
             Self::PatternInvalid(pattern) => {
                 write!(f, "pattern {pattern:?}: write an address with `{{tenant}}` in it once")
+            }
+            Self::ProfileLate(name) => {
+                write!(f, "issuer {name:?}: call `profile` before the settings it would replace")
             }
             Self::TokenLimitTooLarge => f.write_str("`max_token_bytes` is over 1 MiB; lower it"),
             Self::TokenTypesEmpty(name) => {

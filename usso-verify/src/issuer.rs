@@ -29,6 +29,9 @@ pub struct Issuer {
     algorithms: Vec<Algorithm>,
     tenant: Option<String>,
     profile: Profile,
+    /// Whether something that belongs to the profile was set, and then lost by setting another.
+    adjusted: bool,
+    lost: bool,
 }
 
 impl Issuer {
@@ -47,14 +50,18 @@ impl Issuer {
             algorithms: Algorithm::ALL.to_vec(),
             tenant: None,
             profile: Profile::usso(),
+            adjusted: false,
+            lost: false,
         }
     }
 
     /// Sets what kind of tokens the issuer's are. Settings that belong to the profile
-    /// ([`token_types`](Self::token_types) and those below it) come after this call.
+    /// ([`token_types`](Self::token_types) and those below it) come after this call: set before,
+    /// they would be lost, and the verifier is not built.
     #[must_use]
     pub fn profile(mut self, profile: Profile) -> Self {
         self.profile = profile;
+        self.lost = self.adjusted;
         self
     }
 
@@ -119,30 +126,26 @@ impl Issuer {
     ///
     /// RFC 8725 §3.11, RFC 9068 §4.
     #[must_use]
-    pub fn token_types(mut self, types: &[&str]) -> Self {
-        self.profile = self.profile.token_types(types);
-        self
+    pub fn token_types(self, types: &[&str]) -> Self {
+        self.adjusted(|profile| profile.token_types(types))
     }
 
     /// Sets the value that USSO's claim `token_type` must have.
     #[must_use]
-    pub fn token_type(mut self, token_type: impl Into<String>) -> Self {
-        self.profile = self.profile.token_type(token_type);
-        self
+    pub fn token_type(self, token_type: impl Into<String>) -> Self {
+        self.adjusted(|profile| profile.token_type(token_type))
     }
 
     /// Requires that this claim is there, and those named before.
     #[must_use]
-    pub fn require_claim(mut self, claim: &'static str) -> Self {
-        self.profile = self.profile.require_claim(claim);
-        self
+    pub fn require_claim(self, claim: &'static str) -> Self {
+        self.adjusted(|profile| profile.require_claim(claim))
     }
 
     /// Refuses tokens issued longer ago than this, leeway added. Needs the claim `iat`.
     #[must_use]
-    pub fn max_age(mut self, age: Duration) -> Self {
-        self.profile = self.profile.max_age(age);
-        self
+    pub fn max_age(self, age: Duration) -> Self {
+        self.adjusted(|profile| profile.max_age(age))
     }
 
     /// Refuses tokens that were made to live longer than this, from `iat` to `exp`. Needs `iat`.
@@ -151,8 +154,13 @@ impl Issuer {
     ///
     /// A token that was minted for a year cannot be called back by waiting.
     #[must_use]
-    pub fn max_lifetime(mut self, lifetime: Duration) -> Self {
-        self.profile = self.profile.max_lifetime(lifetime);
+    pub fn max_lifetime(self, lifetime: Duration) -> Self {
+        self.adjusted(|profile| profile.max_lifetime(lifetime))
+    }
+
+    fn adjusted(mut self, adjust: impl FnOnce(Profile) -> Profile) -> Self {
+        self.profile = adjust(self.profile);
+        self.adjusted = true;
         self
     }
 
@@ -171,6 +179,9 @@ impl Issuer {
         }
         if self.algorithms.is_empty() {
             return Err(ConfigError::AlgorithmsEmpty(name()));
+        }
+        if self.lost {
+            return Err(ConfigError::ProfileLate(name()));
         }
         if self.profile.is_untyped() {
             return Err(ConfigError::TokenTypesEmpty(name()));

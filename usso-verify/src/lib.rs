@@ -51,7 +51,7 @@ pub mod step_up;
 #[cfg(all(feature = "testing", not(target_family = "wasm")))]
 pub mod testing;
 
-pub use access::Denied;
+pub use access::{Denied, Values};
 pub use algorithm::Algorithm;
 pub use builder::VerifierBuilder;
 pub use claims::{Audience, Confirmation, UserData};
@@ -78,6 +78,6 @@ pub use profile::Profile;
 pub use protected_resource::{InvalidResource, ProtectedResource};
 pub use revocation::{Revocable, Revocation, RevocationList, RevocationListFull, Revoked};
 pub use setup::SetupError;
-pub use source::{KeySource, Need};
+pub use source::{KeySource, Need, Refresh, Refreshed};
 pub use token_cache::TokenCache;
 pub use verifier::{Unsigned, Verifier};

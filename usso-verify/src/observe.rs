@@ -72,6 +72,7 @@ pub use facade::MetricsObserver;
 #[cfg(feature = "metrics")]
 mod facade {
     use super::{Observer, Seen};
+    use crate::jwks::JwksEvent;
 
     /// Counts verifications with the `metrics` facade.
     ///
@@ -103,13 +104,13 @@ mod facade {
         /// [`JwksSourceBuilder::observer`](crate::JwksSourceBuilder::observer):
         /// `usso_verify_keys_total` with the labels `issuer` and `event`.
         #[must_use]
-        pub fn of_keys(issuer: &str) -> crate::jwks::Observer {
+        pub fn of_keys(issuer: &str) -> impl Fn(&JwksEvent) + Send + Sync + 'static {
             let issuer = issuer.to_owned();
-            std::sync::Arc::new(move |event| {
+            move |event: &JwksEvent| {
                 metrics::counter!("usso_verify_keys_total", "issuer" => issuer.clone(),
                     "event" => event.name())
                 .increment(1);
-            })
+            }
         }
     }
 
@@ -141,6 +142,7 @@ pub use traces::TracingObserver;
 #[cfg(feature = "tracing")]
 mod traces {
     use super::{Observer, Seen};
+    use crate::jwks::JwksEvent;
 
     /// Writes refusals, and what happens to keys, as events of the `tracing` facade, target
     /// `usso_verify`.
@@ -152,15 +154,15 @@ mod traces {
         /// [`JwksSourceBuilder::observer`](crate::JwksSourceBuilder::observer): failures and stale
         /// keys as warnings.
         #[must_use]
-        pub fn of_keys(issuer: &str) -> crate::jwks::Observer {
+        pub fn of_keys(issuer: &str) -> impl Fn(&JwksEvent) + Send + Sync + 'static {
             let issuer = issuer.to_owned();
-            std::sync::Arc::new(move |event| {
+            move |event: &JwksEvent| {
                 if event.is_trouble() {
                     tracing::warn!(target: "usso_verify", issuer, ?event, "keys");
                 } else {
                     tracing::debug!(target: "usso_verify", issuer, ?event, "keys");
                 }
-            })
+            }
         }
     }
 

@@ -31,9 +31,11 @@ impl fmt::Display for SetupError {
             Self::Certificate => "`root_certificate` is not a PEM certificate; give its text",
             Self::Client => "there is no usable tls configuration; give a `root_certificate`",
             Self::IssuerUrl => {
-                "the issuer is not an https url without query and fragment; give its `iss` value"
+                "the issuer is not an https url without query and fragment; give its `iss` value, \
+                 and for http on this machine also `allow_loopback_http`"
             }
-            Self::JwksUrl => "the jwks address is not an https url; correct it",
+            Self::JwksUrl => "the jwks address is not an https url; correct it, or for http on this machine call \
+                 `allow_loopback_http`",
             Self::OutOfRange { setting, range } => {
                 return write!(f, "`{setting}` is out of range; choose {range}");
             }

@@ -1,5 +1,6 @@
 //! Where the keys of an issuer come from.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::fetch::BoxFuture;
@@ -35,11 +36,47 @@ pub trait KeySource: Send + Sync {
         false
     }
 
-    /// Gives what to wait for before asking [`keys`](Self::keys) once more, or `None` if asking
-    /// again is of no use now. Does not wait itself, and starts at most one request at a time.
-    fn refresh(&self, need: Need<'_>, now: u64) -> Option<BoxFuture<'static, ()>> {
+    /// Asks for other keys, or says why not. Does not wait itself, and starts at most one request
+    /// at a time.
+    fn refresh(&self, need: Need<'_>, now: u64) -> Refresh {
         let _ = (need, now);
-        None
+        Refresh::Now(Refreshed::Settled)
+    }
+}
+
+/// What [`KeySource::refresh`] gives.
+#[must_use]
+pub enum Refresh {
+    /// There is nothing to wait for.
+    Now(Refreshed),
+    /// Wait for this, then ask for the [`keys`](KeySource::keys) once more.
+    Wait(BoxFuture<'static, Refreshed>),
+}
+
+/// What is known of an issuer's keys after [`KeySource::refresh`].
+///
+/// # Security
+///
+/// The three must not be taken for one another: who trusts overdue keys because a source is busy
+/// accepts a key that was withdrawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Refreshed {
+    /// The issuer should be asked, but cannot be now: too many wait already. Nothing may be
+    /// concluded from the keys at hand.
+    Busy,
+    /// The issuer was asked, a moment ago or just now, and gave no good answer. The keys at hand
+    /// must do, and nobody knows of others.
+    Failed,
+    /// The issuer has answered, a moment ago or just now: a key that is not there is unknown.
+    Settled,
+}
+
+impl fmt::Debug for Refresh {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Now(refreshed) => f.debug_tuple("Now").field(refreshed).finish(),
+            Self::Wait(_) => f.debug_tuple("Wait").finish_non_exhaustive(),
+        }
     }
 }
 
@@ -70,7 +107,7 @@ impl KeySource for Box<dyn KeySource> {
         self.as_ref().is_overdue(now)
     }
 
-    fn refresh(&self, need: Need<'_>, now: u64) -> Option<BoxFuture<'static, ()>> {
+    fn refresh(&self, need: Need<'_>, now: u64) -> Refresh {
         self.as_ref().refresh(need, now)
     }
 }

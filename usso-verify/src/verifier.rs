@@ -15,7 +15,6 @@ use crate::claims::UserData;
 use crate::clock::Clock;
 use crate::dpop::{self, Proof, With};
 use crate::error::VerifyError;
-use crate::fetch::BoxFuture;
 use crate::issuer::{Issuer, pick};
 use crate::issuers::Issuers;
 use crate::key::VerifyingKey;
@@ -27,7 +26,7 @@ use crate::presented::{Presented, Proven};
 use crate::principal::{Principal, Verified, Voucher};
 use crate::revocation::Revocation;
 use crate::scope::Matching;
-use crate::source::Need;
+use crate::source::{Need, Refresh, Refreshed};
 use crate::token::{Headers, Unverified};
 use crate::token_cache::Tokens;
 
@@ -67,6 +66,11 @@ impl Verifier {
     /// A token whose key is known never waits. One of an unknown issuer is refused before any
     /// request is made, and requests are bounded by the source of the keys.
     ///
+    /// A key that is not there is [`VerifyError::UnknownKey`] while the issuer's last answer stands,
+    /// also for those who ask too soon after it: inventing names costs an attacker's target
+    /// nothing. It is [`VerifyError::KeysUnavailable`] while the last attempt to ask failed, or too
+    /// many wait for the present one: then nobody knows.
+    ///
     /// # Errors
     ///
     /// [`VerifyError`], every variant; the first check that fails decides.
@@ -95,16 +99,20 @@ impl Verifier {
         let Err(error) = verdict else {
             return watch.report(verdict, remembered);
         };
-        match self.worth_waiting_for(presented.token, error, now) {
-            Some(wait) => wait.await,
-            // Asked already, without success: the keys at hand must do.
-            None if error == VerifyError::KeysUnavailable => {}
-            None => return watch.report(verdict, remembered),
+        let (refreshed, waited) = match self.refresh(presented.token, error, now) {
+            Some(Refresh::Wait(wait)) => (wait.await, true),
+            Some(Refresh::Now(refreshed)) => (refreshed, false),
+            None => (Refreshed::Settled, false),
+        };
+        // Asked already, without success: the keys at hand must do.
+        let overdue = error == VerifyError::KeysUnavailable;
+        if refreshed == Refreshed::Busy || !(waited || overdue) {
+            return watch.report(Err(refusal(error, refreshed)), remembered);
         }
         let watch = self.watch();
         let at = Moment::of(self.shared.clock.now());
         let (verdict, remembered) = self.judge(&presented, at, Overdue::Trust);
-        watch.report(verdict, remembered)
+        watch.report(verdict.map_err(|error| refusal(error, refreshed)), remembered)
     }
 
     /// Verifies a token with the keys that are at hand, at the time the clock tells.
@@ -300,15 +308,10 @@ impl Verifier {
         Some(self.admit(&principal, presented, at.judged).map(|()| principal))
     }
 
-    /// Says what to wait for so that the keys may know better.
-    fn worth_waiting_for(
-        &self,
-        token: &str,
-        error: VerifyError,
-        now: u64,
-    ) -> Option<BoxFuture<'static, ()>> {
+    /// Asks for keys that may know better; `None` if none could.
+    fn refresh(&self, token: &str, error: VerifyError, now: u64) -> Option<Refresh> {
         self.with_need(token, error, now, |issuer, need| {
-            self.shared.issuers.find(issuer, now).ok()?.keys.refresh(need, now)
+            Some(self.shared.issuers.find(issuer, now).ok()?.keys.refresh(need, now))
         })?
     }
 
@@ -351,6 +354,18 @@ pub(crate) struct Moment {
 impl Moment {
     pub(crate) const fn of(now: u64) -> Self {
         Self { judged: now, present: now }
+    }
+}
+
+/// Says what a refusal comes to. While the issuer's answer stands a key that is not there is
+/// unknown; while it was not heard the key may exist. A wrong signature is wrong in any case: its
+/// key is there.
+pub(crate) const fn refusal(error: VerifyError, refreshed: Refreshed) -> VerifyError {
+    match (error, refreshed) {
+        (VerifyError::UnknownKey, Refreshed::Busy | Refreshed::Failed) => {
+            VerifyError::KeysUnavailable
+        }
+        (error, _) => error,
     }
 }
 

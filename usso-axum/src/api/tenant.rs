@@ -19,6 +19,7 @@ use crate::http::{
 /// A tenant to create.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = TenantCreate)]
 pub(crate) struct Create {
     /// A short name for URLs: lower-case letters, digits and inner hyphens, up to 63.
     slug: String,
@@ -37,6 +38,7 @@ pub(crate) struct Create {
 /// What to change of a tenant.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = TenantUpdate)]
 pub(crate) struct Update {
     /// What people call it.
     name: Option<String>,

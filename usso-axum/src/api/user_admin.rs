@@ -20,6 +20,7 @@ use crate::http::{
 /// A user to create.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = UserCreate)]
 pub(crate) struct Create {
     /// By what the user is found: e-mail addresses, phone numbers, user names; 1 to 20.
     identifiers: Vec<String>,
@@ -40,6 +41,7 @@ pub(crate) struct Create {
 /// What to change of a user.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = UserUpdate)]
 pub(crate) struct Update {
     /// What to call the user.
     name: Option<String>,

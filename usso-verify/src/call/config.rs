@@ -185,7 +185,13 @@ impl IssuerSetup {
         let location =
             if self.allow_loopback_http { location.allow_loopback_http() } else { location };
         let keys = match &self.jwks {
-            Some(jwks) => Box::new(std::sync::Arc::new(KeySet::from_jwks(jwks))),
+            Some(jwks) => {
+                let keys = KeySet::from_jwks(jwks);
+                if keys.is_empty() {
+                    return Err(Refusal::config("`jwks` has no usable key"));
+                }
+                Box::new(std::sync::Arc::new(keys))
+            }
             None => source(&self.issuer, location, policy.clone()).map_err(Refusal::config)?,
         };
         let mut issuer = Issuer::new(self.issuer, keys).profile(profile);

@@ -42,8 +42,8 @@ use crate::jwk::Jwk;
 use crate::jwks::{Attempt, Decision, Engine, ImportError, Progress};
 use crate::presented::Presented;
 use crate::principal::Principal;
-use crate::source::Need;
-use crate::verifier::{Moment, Unsigned, Verifier};
+use crate::source::{Need, Refreshed};
+use crate::verifier::{Moment, Unsigned, Verifier, refusal};
 
 /// A verifier that is driven from outside.
 pub struct Calls {
@@ -172,7 +172,7 @@ impl Calls {
         let engines = self.engines.iter().enumerate();
         let due = engines.filter_map(|(at, (_, engine))| match engine.begin_ahead(now) {
             Decision::Fetch(attempt) => Some(self.keep(at, attempt)),
-            Decision::Again | Decision::Refuse | Decision::Wait(_) => None,
+            Decision::Again | Decision::Failed | Decision::Refuse | Decision::Wait(_) => None,
         });
         due.collect()
     }
@@ -233,7 +233,14 @@ impl Calls {
             Keys::MayBeFetched => self.wanted(presented, error, now),
             Keys::AreFetched => None,
         };
-        wanted.unwrap_or_else(|| refused(error))
+        wanted.unwrap_or_else(|| {
+            let failing = self.verifier.with_need(presented.token, error, now, |issuer, _| {
+                self.engine(issuer).is_some_and(|(_, engine)| engine.is_failing())
+            });
+            let refreshed =
+                if failing == Some(true) { Refreshed::Failed } else { Refreshed::Settled };
+            refused(refusal(error, refreshed))
+        })
     }
 
     /// Says what to fetch so that an error may go away.
@@ -254,7 +261,7 @@ impl Calls {
             Decision::Wait(id) => Some(Answer::Wait(number(at, id))),
             // The keys changed a moment ago: there is nothing to wait for.
             Decision::Again => Some(Answer::Wait(0)),
-            Decision::Refuse => None,
+            Decision::Failed | Decision::Refuse => None,
         }
     }
 

@@ -37,7 +37,7 @@ impl Refusal {
 
 impl From<VerifyError> for Refusal {
     fn from(error: VerifyError) -> Self {
-        let challenge = (error.status() == 401).then(|| error.challenge());
+        let challenge = error.challenge();
         Self {
             code: error.code(),
             message: error.to_string(),

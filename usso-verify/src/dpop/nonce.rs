@@ -66,11 +66,12 @@ struct Pair {
 }
 
 impl RotatingNonces {
-    /// Starts with one nonce. `period` is in whole seconds, at least one.
+    /// Starts with one nonce. `period` is in whole seconds, from one second to one day; a shorter
+    /// or longer one counts as that.
     #[must_use]
     pub fn new(period: Duration, random: [u8; 32], now: u64) -> Self {
         let pair = Pair { current: base64url::encode(&random), previous: None, since: now };
-        Self { period: period.as_secs().max(1), pair: Mutex::new(pair) }
+        Self { period: period.as_secs().clamp(1, MAX_PERIOD), pair: Mutex::new(pair) }
     }
 
     /// Says whether the current nonce has been so for a whole period.
@@ -114,6 +115,9 @@ impl Nonces for RotatingNonces {
 fn age(pair: &Pair, now: u64) -> u64 {
     now.saturating_sub(pair.since)
 }
+
+/// In seconds. A nonce that lives for days no longer says when a proof was made.
+const MAX_PERIOD: u64 = 86_400;
 
 #[cfg(test)]
 mod tests {
@@ -165,6 +169,15 @@ mod tests {
         let nonces = nonces();
         assert!(nonces.current(START + 19).is_some());
         assert_eq!(nonces.current(START + 20), None);
+    }
+
+    #[test]
+    fn a_period_is_at_least_a_second_and_at_most_a_day() {
+        for (period, life) in [(Duration::ZERO, 2), (Duration::MAX, 2 * 86_400)] {
+            let nonces = RotatingNonces::new(period, [9; 32], START);
+            let first = nonces.current(START + life - 1).unwrap();
+            assert!(!nonces.accepts(&first, START + life), "{period:?}");
+        }
     }
 
     #[test]

@@ -22,17 +22,27 @@ pub(super) struct Claims {
 }
 
 /// Reads a proof and gives its claims and its key's thumbprint. The caller bounds its length.
-pub(super) fn open(proof: &str, accepted: &[Algorithm]) -> Result<(Claims, String), Error> {
+///
+/// Another key than the one `bound` names, if any, is refused before its signature costs time.
+pub(super) fn open(
+    proof: &str,
+    accepted: &[Algorithm],
+    bound: Option<&str>,
+) -> Result<(Claims, String), Error> {
     let (signed, signature) = proof.rsplit_once('.').ok_or(Error::Malformed)?;
     let (header, claims) = signed.split_once('.').ok_or(Error::Malformed)?;
     let key = key(object(header)?, accepted)?;
+    let jkt = key.thumbprint();
+    if bound.is_some_and(|bound| bound != jkt) {
+        return Err(Error::Binding);
+    }
     // A dot left in the claims is outside the base64url alphabet.
     let claims = object(claims)?;
     let signature = base64url::decode(signature).ok_or(Error::Malformed)?;
     if !key.verify(signed.as_bytes(), &signature) {
         return Err(Error::Signature);
     }
-    Ok((Claims::read(claims)?, key.thumbprint()))
+    Ok((Claims::read(claims)?, jkt))
 }
 
 fn object(segment: &str) -> Result<Map<String, Value>, Error> {

@@ -1,6 +1,6 @@
 //! The memory of used proofs.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
@@ -53,7 +53,8 @@ pub enum Remembered {
 ///
 /// RFC 9449 §11.1.
 pub trait ReplayCache: Send + Sync {
-    /// Remembers a use unless it already is.
+    /// Remembers a use unless it already is. It may be forgotten once `until` has passed, and need
+    /// not be.
     fn remember(&self, proof: &Use<'_>, now: u64) -> Remembered;
 }
 
@@ -65,12 +66,19 @@ impl<T: ReplayCache + ?Sized> ReplayCache for Arc<T> {
 
 /// A replay cache in the memory of one process.
 ///
-/// Each use takes some 200 bytes until it may be forgotten.
+/// Each use takes some 250 bytes until it is forgotten, ten minutes after its end or sooner if the
+/// room is needed.
 ///
 /// # Security
 ///
-/// Nothing is forgotten early, so no flood of proofs makes room for a replay. A full cache refuses
-/// instead, and that must not let one client shut out the others: a use is remembered only after
+/// What is remembered was used, whatever the time is. A clock that leaps ahead and back, or one
+/// caller whose `now` is wrong, must not empty the cache for a replay: each new use makes it forget
+/// at most four others, the oldest first, and until the room is needed only such as ended ten
+/// minutes ago.
+///
+/// No flood of proofs makes room for a replay: a use that has not ended is not forgotten. A full
+/// cache refuses instead, and that must not let one client shut out the others: a use is remembered
+/// only after
 /// the proof's key was found to be the access token's, so strangers cannot fill the cache, and
 /// one key may hold only its share of it (a sixteenth by default). A client that exceeds its share
 /// is refused alone. Filling the cache takes valid tokens bound to as many keys as there are
@@ -86,16 +94,17 @@ type Hash = [u8; 32];
 #[derive(Default)]
 struct Uses {
     seen: HashSet<Hash>,
-    held: HashMap<Hash, usize>,
-    /// Uses and their keys by the second until which they are remembered.
-    ends: BTreeMap<u64, Vec<(Hash, Hash)>>,
+    /// Uses and their keys, by their end.
+    ends: BTreeSet<(u64, Hash, Hash)>,
+    /// The uses of each key, by their end.
+    held: HashMap<Hash, BTreeSet<(u64, Hash)>>,
 }
 
 impl MemoryReplayCache {
     /// Makes a cache for `capacity` uses, a sixteenth of them (at least one) for one key.
     ///
-    /// Uses are remembered for little more than the maximum age of a proof: take that many seconds
-    /// times the requests per second.
+    /// Uses must be remembered for little more than the maximum age of a proof: take that many
+    /// seconds times the requests per second.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
         Self { capacity, per_key: (capacity / 16).max(1), uses: Mutex::default() }
@@ -110,7 +119,7 @@ impl MemoryReplayCache {
 }
 
 impl Default for MemoryReplayCache {
-    /// Makes a cache for 262,144 uses: some 50 MB when full.
+    /// Makes a cache for 262,144 uses: some 65 MB when full.
     fn default() -> Self {
         Self::new(1 << 18)
     }
@@ -120,37 +129,67 @@ impl ReplayCache for MemoryReplayCache {
     fn remember(&self, proof: &Use<'_>, now: u64) -> Remembered {
         let (id, key) = (proof.id(), Sha256::digest(proof.jkt).into());
         let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
-        uses.forget_before(now);
         if uses.seen.contains(&id) {
             return Remembered::Again;
         }
-        let held = uses.held.get(&key).copied().unwrap_or_default();
-        if uses.seen.len() >= self.capacity || held >= self.per_key {
+        // One more than comes in, so that the memory of a busy hour is given back.
+        for _ in 0..2 {
+            uses.forget_oldest(now.saturating_sub(GRACE));
+        }
+        if uses.held(&key) >= self.per_key {
+            uses.forget_oldest_of(key, now);
+        }
+        if uses.seen.len() >= self.capacity {
+            uses.forget_oldest(now);
+        }
+        if uses.seen.len() >= self.capacity || uses.held(&key) >= self.per_key {
             return Remembered::Unavailable;
         }
         uses.seen.insert(id);
-        uses.held.insert(key, held + 1);
-        uses.ends.entry(proof.until).or_default().push((id, key));
+        uses.ends.insert((proof.until, id, key));
+        uses.held.entry(key).or_default().insert((proof.until, id));
         Remembered::First
     }
 }
 
 impl Uses {
-    /// Each use is forgotten once, so this costs as much as remembering did.
-    fn forget_before(&mut self, now: u64) {
-        while let Some(oldest) = self.ends.first_entry().filter(|oldest| *oldest.key() < now) {
-            for (id, key) in oldest.remove() {
-                self.seen.remove(&id);
-                let left = self.held.get(&key).map_or(0, |held| held.saturating_sub(1));
-                if left == 0 {
-                    self.held.remove(&key);
-                } else {
-                    self.held.insert(key, left);
-                }
+    fn held(&self, key: &Hash) -> usize {
+        self.held.get(key).map_or(0, BTreeSet::len)
+    }
+
+    /// Forgets the oldest use if it ended before this second.
+    fn forget_oldest(&mut self, before: u64) {
+        if let Some(&(end, id, key)) = self.ends.first()
+            && end < before
+        {
+            self.forget(end, id, key);
+        }
+    }
+
+    /// Forgets the oldest use of this key if it ended before this second.
+    fn forget_oldest_of(&mut self, key: Hash, before: u64) {
+        if let Some(&(end, id)) = self.held.get(&key).and_then(BTreeSet::first)
+            && end < before
+        {
+            self.forget(end, id, key);
+        }
+    }
+
+    fn forget(&mut self, end: u64, id: Hash, key: Hash) {
+        self.seen.remove(&id);
+        self.ends.remove(&(end, id, key));
+        if let Some(uses) = self.held.get_mut(&key) {
+            uses.remove(&(end, id));
+            if uses.is_empty() {
+                self.held.remove(&key);
             }
         }
     }
 }
+
+/// For how many seconds after its end a use is kept, unless the room is needed: longer than clocks
+/// leap by mistake.
+const GRACE: u64 = 600;
 
 #[cfg(test)]
 mod tests {
@@ -161,11 +200,46 @@ mod tests {
     }
 
     #[test]
-    fn a_use_is_remembered_until_its_last_second_and_forgotten_after_it() {
+    fn what_is_remembered_was_used_whatever_the_time_is() {
         let cache = MemoryReplayCache::new(100);
-        assert_eq!(remember(&cache, "k", "a", 0), Remembered::First);
-        assert_eq!(remember(&cache, "k", "a", 10), Remembered::Again);
-        assert_eq!(remember(&cache, "k", "a", 11), Remembered::First);
+        assert_eq!(remember(&cache, "k", "a", 1000), Remembered::First);
+        for now in [1010, 1011, 0, 1000, 5000, 1 << 40] {
+            assert_eq!(remember(&cache, "k", "a", now), Remembered::Again, "{now}");
+        }
+    }
+
+    #[test]
+    fn a_use_is_forgotten_ten_minutes_after_its_end_when_another_comes() {
+        for (now, verdict) in [(610, Remembered::Again), (611, Remembered::First)] {
+            let cache = MemoryReplayCache::new(100);
+            assert_eq!(remember(&cache, "k", "a", 0), Remembered::First);
+            assert_eq!(remember(&cache, "l", "b", now), Remembered::First);
+            assert_eq!(remember(&cache, "k", "a", now), verdict);
+        }
+    }
+
+    #[test]
+    fn a_time_far_ahead_costs_a_few_of_the_oldest_uses_only() {
+        let cache = MemoryReplayCache::new(100);
+        for now in 0..90 {
+            assert_eq!(remember(&cache, &now.to_string(), "a", now), Remembered::First);
+        }
+        assert_eq!(remember(&cache, "thief", "a", 1_000_000), Remembered::First);
+        for now in 2..90 {
+            assert_eq!(remember(&cache, &now.to_string(), "a", 90), Remembered::Again, "{now}");
+        }
+    }
+
+    #[test]
+    fn a_full_cache_gives_up_ended_uses_only_one_for_one_and_the_oldest_first() {
+        let cache = MemoryReplayCache::new(3).per_key(3);
+        for (jti, now) in [("c", 2), ("a", 0), ("b", 1)] {
+            assert_eq!(remember(&cache, "k", jti, now), Remembered::First);
+        }
+        assert_eq!(remember(&cache, "l", "d", 300), Remembered::First);
+        assert_eq!(remember(&cache, "k", "b", 3), Remembered::Again);
+        assert_eq!(remember(&cache, "k", "c", 3), Remembered::Again);
+        assert_eq!(remember(&cache, "k", "a", 3), Remembered::Unavailable);
     }
 
     #[test]
@@ -202,10 +276,13 @@ mod tests {
     #[test]
     fn forgetting_leaves_nothing_behind() {
         let cache = MemoryReplayCache::new(1000);
-        for now in 0..1000 {
-            assert_eq!(remember(&cache, &now.to_string(), "a", now * 3), Remembered::First);
+        for name in 0..500_u64 {
+            assert_eq!(remember(&cache, &name.to_string(), "a", 0), Remembered::First);
+        }
+        for now in 500..2000 {
+            assert_eq!(remember(&cache, &now.to_string(), "a", now * 61), Remembered::First);
         }
         let uses = cache.uses.lock().unwrap();
-        assert_eq!((uses.seen.len(), uses.held.len(), uses.ends.len()), (4, 4, 4));
+        assert_eq!((uses.seen.len(), uses.held.len(), uses.ends.len()), (11, 11, 11));
     }
 }

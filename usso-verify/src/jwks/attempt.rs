@@ -35,9 +35,11 @@ pub(super) enum Stage {
 pub enum Decision {
     /// Ask for the keys once more, now: they changed meanwhile.
     Again,
+    /// The last attempt failed, and it is too soon for another: nobody knows.
+    Failed,
     /// Send this.
     Fetch(Attempt),
-    /// Asking again is of no use now.
+    /// Asking again is of no use now: what the issuer answered last stands.
     Refuse,
     /// The attempt of this number is under way; ask again when it is concluded.
     Wait(u64),

@@ -1,7 +1,7 @@
 //! Everything an engine decides, as plain state behind one lock.
 
 use std::collections::hash_map::RandomState;
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
@@ -41,6 +41,10 @@ pub(super) struct Control {
     pub(super) seen: u64,
     in_flight: Option<InFlight>,
     last_attempt: u64,
+    /// When the last attempt since the clock was last set back began.
+    begun: Option<u64>,
+    /// When attempts before that began, by the clock of then; the latest first.
+    begun_before: VecDeque<u64>,
     /// Until when the last failure forbids an attempt.
     retry_at: u64,
     refresh_at: u64,
@@ -55,8 +59,9 @@ pub(super) struct Control {
 struct InFlight {
     id: u64,
     started: u64,
-    /// The unknown names it was asked for.
-    kids: HashSet<String>,
+    /// The unknown name it was begun for. Its answer may have left before another name that joins
+    /// was there.
+    kid: Option<String>,
 }
 
 struct Discovered {
@@ -79,6 +84,8 @@ impl Control {
             seen: 0,
             in_flight: None,
             last_attempt: 0,
+            begun: None,
+            begun_before: VecDeque::new(),
             retry_at: 0,
             refresh_at: 0,
             generation: 0,
@@ -111,6 +118,10 @@ impl Control {
     }
 
     fn rewind(&mut self, back: u64) {
+        if let Some(begun) = self.begun.take() {
+            self.begun_before.push_front(begun);
+            self.begun_before.truncate(MAX_CLOCKS);
+        }
         let instants =
             [&mut self.cooldown_until, &mut self.last_attempt, &mut self.retry_at, &mut self.seen];
         let flight = self.in_flight.as_mut().map(|flight| &mut flight.started);
@@ -120,7 +131,7 @@ impl Control {
         for instant in instants.into_iter().chain(others).chain(self.unknown.values_mut()) {
             *instant = instant.saturating_sub(back);
         }
-        (self.calm_until, self.refresh_at) = (0, 0);
+        (self.calm_until, self.refresh_at) = (0, self.cooldown_until);
         if let Some(held) = self.held.take() {
             self.held = Some(Arc::new(Snapshot {
                 validated_at: held.validated_at.saturating_sub(back),
@@ -132,6 +143,9 @@ impl Control {
     }
 
     /// Decides whether to ask the issuer.
+    ///
+    /// A refusal says whether the issuer's last answer stands ([`Decision::Refuse`]: any name that
+    /// anyone invents is unknown) or there is none ([`Decision::Failed`]: nobody can tell).
     pub(super) fn begin(
         &mut self,
         cause: Cause<'_>,
@@ -143,12 +157,7 @@ impl Control {
             return decision;
         }
         let kid = if let Cause::Need(Need::Kid(kid)) = cause { Some(kid) } else { None };
-        if let Some(flight) = &mut self.in_flight {
-            if let Some(kid) = kid
-                && flight.kids.len() < policy.unknown_kids
-            {
-                flight.kids.insert(kid.to_owned());
-            }
+        if let Some(flight) = &self.in_flight {
             return Decision::Wait(flight.id);
         }
         let open_at = match cause {
@@ -157,7 +166,7 @@ impl Control {
             Cause::Ahead => self.due_at(),
             Cause::Reload => self.last_attempt.saturating_add(1),
         };
-        if now < open_at {
+        if now < open_at || self.was_begun_about(cause, now, policy) {
             return self.refuse(cause);
         }
         Decision::Fetch(self.start(kid, now, location, policy))
@@ -185,11 +194,27 @@ impl Control {
         again.then_some(Decision::Again)
     }
 
+    /// Says whether the clock came back to where an attempt was begun already.
+    ///
+    /// Every set-back moves the cooldown, so the way forth would use it up each time: without this
+    /// a clock that jumps to and fro causes an attempt with every jump.
+    fn was_begun_about(&self, cause: Cause<'_>, now: u64, policy: &Policy) -> bool {
+        let usable = self.held.as_ref().is_some_and(|held| now < held.trusted_until);
+        let cooldown = policy.cooldown.as_secs();
+        let apart = match cause {
+            Cause::Reload => 1,
+            _ if usable => cooldown - cooldown / 10,
+            // Without keys every token is refused.
+            _ => 1,
+        };
+        self.begun_before.iter().any(|begun| begun.abs_diff(now) < apart)
+    }
+
     fn refuse(&mut self, cause: Cause<'_>) -> Decision {
         if matches!(cause, Cause::Need(Need::Kid(_))) {
             self.events.push(JwksEvent::UnknownKidSuppressed);
         }
-        Decision::Refuse
+        if self.failures > 0 { Decision::Failed } else { Decision::Refuse }
     }
 
     fn start(
@@ -200,11 +225,10 @@ impl Control {
         policy: &Policy,
     ) -> Attempt {
         self.attempts = self.attempts.saturating_add(1);
-        self.last_attempt = now;
+        (self.last_attempt, self.begun) = (now, Some(now));
         self.cooldown_until = now.saturating_add(self.varied(policy.cooldown.as_secs()));
-        let kids = kid.filter(|_| policy.unknown_kids > 0).map(str::to_owned);
-        let kids = kids.into_iter().collect();
-        self.in_flight = Some(InFlight { id: self.attempts, started: now, kids });
+        let kid = kid.map(str::to_owned);
+        self.in_flight = Some(InFlight { id: self.attempts, started: now, kid });
         self.events.push(JwksEvent::FetchStarted);
         let stage = match (&location.place, &self.discovered) {
             (Place::Jwks(url), _) => Stage::Keys(url.clone()),
@@ -253,11 +277,24 @@ impl Control {
                 if let (Stage::Keys(_), Some(known)) = (&stage, &mut self.discovered) {
                     known.failures = known.failures.saturating_add(1);
                 }
+                if failure == Failure::NoUsableKey {
+                    self.end_early(policy);
+                }
                 self.fail(failure, policy);
                 return Progress::Done(Err(failure));
             }
         };
         Progress::Send(self.attempt(next, started, location))
+    }
+
+    /// Ends the trust in the keys at hand when they could no longer be fresh: the issuer can be
+    /// asked, and has no usable key any more.
+    fn end_early(&mut self, policy: &Policy) {
+        if let Some(held) = self.held.take() {
+            let latest = held.validated_at.saturating_add(policy.max_fresh.as_secs());
+            let trusted_until = held.trusted_until.min(latest);
+            self.held = Some(Arc::new(Snapshot { trusted_until, ..Snapshot::clone(&held) }));
+        }
     }
 
     fn succeed(&mut self, answer: Answer, started: u64, policy: &Policy) -> Progress {
@@ -274,23 +311,24 @@ impl Control {
         };
         (self.failures, self.retry_at, self.calm_until) = (0, 0, 0);
         self.events.push(JwksEvent::FetchSucceeded);
-        let kids = self.in_flight.take().map(|flight| flight.kids);
+        let kid = self.in_flight.take().and_then(|flight| flight.kid);
         self.hold(snapshot.validated(started, window, policy));
-        self.remember(kids.unwrap_or_default(), policy);
+        self.remember(kid, policy);
         Progress::Done(Ok(()))
     }
 
-    /// Remembers names that the set just fetched does not have.
-    fn remember(&mut self, kids: HashSet<String>, policy: &Policy) {
+    /// Remembers a name that the set just fetched does not have.
+    fn remember(&mut self, kid: Option<String>, policy: &Policy) {
         let (seen, until) =
             (self.seen, self.seen.saturating_add(policy.unknown_kid_memory.as_secs()));
         self.unknown.retain(|_, until| seen < *until);
-        for kid in kids {
-            let known =
-                self.held.as_ref().is_some_and(|held| held.document.keys.get(&kid).is_some());
-            if !known && self.unknown.len() < policy.unknown_kids {
-                self.unknown.insert(kid, until);
-            }
+        let known = |kid: &String| {
+            self.held.as_ref().is_some_and(|held| held.document.keys.get(kid).is_some())
+        };
+        if let Some(kid) = kid.filter(|kid| !known(kid))
+            && self.unknown.len() < policy.unknown_kids
+        {
+            self.unknown.insert(kid, until);
         }
     }
 
@@ -380,6 +418,8 @@ impl Discovered {
 
 /// How long beyond the next attempt a failure excuses stale keys: time for that attempt to end.
 const GRACE: u64 = 30;
+/// Between how many times a clock may jump without causing more attempts.
+const MAX_CLOCKS: usize = 4;
 const MAX_FAILURES: u32 = 3;
 /// After this, nobody will bring the answer any more.
 const MAX_FLIGHT: u64 = 60;

@@ -27,7 +27,7 @@ use crate::source::Need;
 /// 3. [`conclude`](Self::conclude) takes what came of it, and may ask for one more request.
 ///
 /// `now` is the present, in seconds since the epoch. If it is set back, nothing lasts longer for
-/// it.
+/// it, and a clock that jumps to and fro causes no more attempts than one that does not.
 pub struct Engine {
     location: Location,
     policy: Policy,
@@ -130,6 +130,12 @@ impl Engine {
     #[must_use]
     pub fn next_due(&self) -> u64 {
         self.gate.due_at.load(Ordering::Acquire)
+    }
+
+    /// Says whether the last attempt failed: a key that is not there may exist nevertheless.
+    #[must_use]
+    pub fn is_failing(&self) -> bool {
+        self.control.lock().unwrap_or_else(PoisonError::into_inner).failures > 0
     }
 
     /// Decides what to do for a token that wants other keys.

@@ -56,6 +56,11 @@ impl Policy {
 
     /// Sets how long a set is trusted while the issuer cannot be asked, counted from its last
     /// good answer. Default 24 hours; 0 (as long as it is fresh and no longer) to 30 days.
+    ///
+    /// # Security
+    ///
+    /// An issuer that answers with a set without a usable key can be asked: then the old keys end
+    /// when `max` of [`fresh`](Self::fresh) is over, so that withdrawing the last key has effect.
     pub const fn hard_age(mut self, age: Duration) -> Self {
         self.hard_age = age;
         self

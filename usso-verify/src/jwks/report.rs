@@ -23,7 +23,8 @@ pub enum Failure {
     Fetch(FetchError),
     /// The document has no array `keys`.
     KeysMissing,
-    /// Not one key of the set can be used.
+    /// Not one key of the set can be used. It may be a slip, so the old keys stay for a while, but
+    /// no longer than a set may be fresh at most.
     NoUsableKey,
     /// The answer has this status instead of 200.
     Status(u16),

@@ -21,7 +21,7 @@ use crate::fetch::{BoxFuture, Fetch, FetchError};
 use crate::http::HttpFetch;
 use crate::key_set::KeySet;
 use crate::setup::SetupError;
-use crate::source::{KeySource, Need};
+use crate::source::{KeySource, Need, Refresh, Refreshed};
 
 /// The keys of an issuer, fetched over HTTP beside the requests that need them. Cheap to clone;
 /// clones share everything.
@@ -127,19 +127,27 @@ impl KeySource for JwksSource {
         self.inner.engine.is_overdue(now)
     }
 
-    fn refresh(&self, need: Need<'_>, now: u64) -> Option<BoxFuture<'static, ()>> {
+    fn refresh(&self, need: Need<'_>, now: u64) -> Refresh {
         if let Some(runtime) = self.inner.runtime() {
-            let over = self.inner.ask(&runtime, &|engine| engine.begin(need, now))?;
-            return Some(Box::pin(async { _ = over.await }));
+            return match self.inner.ask(&runtime, &|engine| engine.begin(need, now)) {
+                Ok(over) => Refresh::Wait(Box::pin(async { outcome(over.await) })),
+                Err(refreshed) => Refresh::Now(refreshed),
+            };
         }
-        let (inner, need) = (Arc::clone(&self.inner), Wish::from(need)?);
-        Some(Box::pin(async move {
+        let Some(need) = Wish::from(need) else {
+            return Refresh::Now(Refreshed::Settled);
+        };
+        let inner = Arc::clone(&self.inner);
+        Refresh::Wait(Box::pin(async move {
             let begin = |engine: &Engine| engine.begin(need.as_need(), now);
-            if let Some(runtime) = inner.runtime()
-                && let Some(over) = inner.ask(&runtime, &begin)
-            {
-                drop(inner);
-                _ = over.await;
+            let Some(runtime) = inner.runtime() else {
+                return Refreshed::Failed;
+            };
+            let asked = inner.ask(&runtime, &begin);
+            drop(inner);
+            match asked {
+                Ok(over) => outcome(over.await),
+                Err(refreshed) => refreshed,
             }
         }))
     }
@@ -175,23 +183,24 @@ impl Inner {
         }
     }
 
-    /// Starts an attempt or joins the one under way. Gives what to wait for, unless asking is of
-    /// no use or too many wait already.
+    /// Starts an attempt or joins the one under way. Gives what to wait for, or why there is
+    /// nothing.
     fn ask(
         self: &Arc<Self>,
         runtime: &Handle,
         begin: &dyn Fn(&Engine) -> Decision,
-    ) -> Option<BoxFuture<'static, Result<(), Failure>>> {
+    ) -> Result<BoxFuture<'static, Result<(), Failure>>, Refreshed> {
         self.watch(runtime);
         let mut over = self.over.subscribe();
         let id = match begin(&self.engine) {
-            Decision::Again => return Some(Box::pin(ready(Ok(())))),
-            Decision::Refuse => return None,
+            Decision::Again => return Ok(Box::pin(ready(Ok(())))),
+            Decision::Failed => return Err(Refreshed::Failed),
+            Decision::Refuse => return Err(Refreshed::Settled),
             Decision::Wait(id) => id,
             Decision::Fetch(attempt) => self.launch(runtime, attempt),
         };
-        let place = Arc::clone(&self.waiters).try_acquire_owned().ok()?;
-        Some(Box::pin(async move {
+        let place = Arc::clone(&self.waiters).try_acquire_owned().map_err(|_| Refreshed::Busy)?;
+        Ok(Box::pin(async move {
             let outcome = over.wait_for(|over| over.0 >= id).await.map(|over| over.1);
             drop(place);
             outcome.unwrap_or(Err(Failure::Abandoned))
@@ -210,7 +219,14 @@ impl Inner {
         let runtime = self.runtime().ok_or(LoadError::NoRuntime)?;
         let now = self.clock.now();
         let over = self.ask(&runtime, &|engine| begin(engine, now));
-        over.ok_or(LoadError::TooSoon)?.await.map_err(LoadError::Failed)
+        over.map_err(|_| LoadError::TooSoon)?.await.map_err(LoadError::Failed)
+    }
+}
+
+const fn outcome(over: Result<(), Failure>) -> Refreshed {
+    match over {
+        Ok(()) => Refreshed::Settled,
+        Err(_) => Refreshed::Failed,
     }
 }
 

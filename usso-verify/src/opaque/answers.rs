@@ -13,7 +13,8 @@ use quick_cache::sync::Cache;
 
 use super::breaker::{Breaker, Policy};
 use super::credential::{Credential, Fingerprint};
-use super::error::{ConfigError, Error, Reason};
+use super::error::{ConfigError, Error, Reason, Sign};
+use super::weight::{Weigh, Weighed};
 use crate::claims::UserData;
 
 /// How much is remembered, for how long, and how hard an issuer may be pressed. Fractions of a
@@ -26,6 +27,9 @@ pub struct Limits {
     pub positive_life: Duration,
     /// About how many accepted credentials are remembered. Default 10,000, 1 to 1,000,000.
     pub positive_entries: usize,
+    /// About how many bytes they may take together. One that takes more than a 64th of it is
+    /// accepted and not remembered. Default 32 MiB, 1 MiB to 4 GiB.
+    pub positive_bytes: u64,
     /// How long a refused credential is not asked about again. Default 10 seconds, at most 60; 0
     /// remembers none.
     pub negative_life: Duration,
@@ -34,9 +38,11 @@ pub struct Limits {
     /// How many requests may be under way at once; more are [`Reason::Overloaded`]. Default 64, 1
     /// to 1024.
     pub concurrency: usize,
-    /// After how many outages in a row the issuer is left alone. Default 5, at least 1.
+    /// After how many outages in a row the issuer is left alone. Default 5, at least 1. An outage
+    /// is no answer in time, or the 502, 503 or 504 of a gateway.
     pub failures: u32,
-    /// For how long. Default 5 seconds, at most 60; 0 never leaves it alone.
+    /// For how long. Default 5 seconds, at most 60; 0 never leaves it alone. Meanwhile one request
+    /// a second is let through, for a credential that was accepted before.
     pub rest: Duration,
     /// How long a [`Lookup`](super::Lookup) waits for an answer. Default 5 seconds, 1 to 30.
     pub timeout: Duration,
@@ -47,6 +53,7 @@ impl Default for Limits {
         Self {
             positive_life: Duration::from_secs(60),
             positive_entries: 10_000,
+            positive_bytes: 32 << 20,
             negative_life: Duration::from_secs(10),
             negative_entries: 10_000,
             concurrency: 64,
@@ -64,6 +71,7 @@ impl Limits {
         for (name, sound) in [
             ("positive_life", seconds(self.positive_life, 0, 300)),
             ("positive_entries", entries.contains(&self.positive_entries)),
+            ("positive_bytes", (1 << 20..=4 << 30).contains(&self.positive_bytes)),
             ("negative_life", seconds(self.negative_life, 0, 60)),
             ("negative_entries", entries.contains(&self.negative_entries)),
             ("concurrency", (1..=1024).contains(&self.concurrency)),
@@ -87,10 +95,16 @@ impl Limits {
 ///
 /// Credentials are known by SHA-256 digests. Accepted and refused ones live in separate memories,
 /// so that guesses push out guesses only. Verdicts cannot be changed by those who get them.
+///
+/// Whoever finds credentials that the issuer answers oddly must not switch off everyone's: any
+/// answer of the issuer itself, also 429 or 500, proves that it is up. If chosen credentials make
+/// it fall silent, those that were accepted before still find out when it speaks again.
 pub struct Answers {
-    positive: Cache<Fingerprint, Known<Arc<UserData>>>,
+    positive: Cache<Fingerprint, Known<Weighed>, Weigh>,
     negative: Cache<Fingerprint, Known<Error>>,
     positive_life: u64,
+    /// Of one accepted credential.
+    most_bytes: u64,
     negative_life: u64,
     concurrency: usize,
     policy: Policy,
@@ -122,6 +136,12 @@ struct Known<V> {
     verdict: V,
     from: u64,
     until: u64,
+}
+
+impl AsRef<Weighed> for Known<Weighed> {
+    fn as_ref(&self) -> &Weighed {
+        &self.verdict
+    }
 }
 
 impl<V> Known<V> {
@@ -203,8 +223,11 @@ impl Answers {
     /// [`ConfigError::Limit`].
     pub fn new(limits: &Limits) -> Result<Self, ConfigError> {
         limits.check()?;
+        let (entries, bytes) = (limits.positive_entries, limits.positive_bytes);
+        let least = bytes / u64::try_from(entries).unwrap_or(u64::MAX).max(1);
         Ok(Self {
-            positive: Cache::new(limits.positive_entries),
+            positive: Cache::with_weighter(entries, bytes, Weigh { least }),
+            most_bytes: bytes / 64,
             negative: Cache::new(limits.negative_entries),
             positive_life: limits.positive_life.as_secs(),
             negative_life: limits.negative_life.as_secs(),
@@ -225,7 +248,7 @@ impl Answers {
     ) -> Option<Result<Arc<UserData>, Error>> {
         let good = self.positive.get(&credential.fingerprint).and_then(|known| known.at(now));
         let verdict = match good {
-            Some(claims) => Ok(claims),
+            Some(good) => Ok(good.claims),
             None => Err(self.negative.get(&credential.fingerprint)?.at(now)?),
         };
         self.counts.known.fetch_add(1, Relaxed);
@@ -246,8 +269,9 @@ impl Answers {
             self.counts.overloaded.fetch_add(1, Relaxed);
             return Err(Error::Unavailable(Reason::Overloaded));
         };
+        let proven = self.positive.contains_key(&credential.fingerprint);
         let mut state = self.state();
-        if !state.breaker.admits(self.policy, now) {
+        if !state.breaker.admits(self.policy, now, proven) {
             self.counts.resting.fetch_add(1, Relaxed);
             return Err(Error::Unavailable(Reason::Resting));
         }
@@ -275,8 +299,10 @@ impl Answers {
         match &answer {
             Err(Error::Unavailable(reason)) => {
                 self.counts.unavailable.fetch_add(1, Relaxed);
-                if reason.is_outage() {
-                    state.breaker.failed(self.policy, now);
+                match reason.sign() {
+                    Sign::Up => state.breaker.succeeded(),
+                    Sign::Down => state.breaker.failed(self.policy, now),
+                    Sign::None => {}
                 }
                 return answer;
             }
@@ -302,7 +328,7 @@ impl Answers {
     pub fn forget_where(&self, matches: impl Fn(&UserData) -> bool) {
         let mut state = self.state();
         state.epoch += 1;
-        self.positive.retain(|_, known| !matches(&known.verdict));
+        self.positive.retain(|_, known| !matches(&known.verdict.claims));
     }
 
     /// Forgets every credential.
@@ -340,9 +366,11 @@ impl Answers {
             Ok(claims) => {
                 let until = from.saturating_add(self.positive_life).min(claims.exp);
                 self.negative.remove(&fingerprint);
-                if from < until {
-                    let verdict = Arc::clone(claims);
+                let verdict = Weighed::new(Arc::clone(claims));
+                if from < until && verdict.bytes <= self.most_bytes {
                     self.positive.insert(fingerprint, Known { verdict, from, until });
+                } else {
+                    self.positive.remove(&fingerprint);
                 }
             }
             Err(refusal) => {

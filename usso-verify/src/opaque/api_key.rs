@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::credential::{Credential, Origin, Realm, is_token68};
 use super::error::{ConfigError, Error, Reason};
-use super::rules::{Audiences, Rules, flag, members};
+use super::rules::{Audiences, MAX_ANSWER, Rules, flag, members};
 use super::{Upstream, endpoint};
 use crate::claims::UserData;
 use crate::fetch::{BoxFuture, Request, Response};
@@ -128,7 +128,9 @@ impl fmt::Debug for KeyRules {
 /// empty, and no `active` or `valid` that is `false`. A member that is `null` counts as absent,
 /// because USSO's server writes the ones it has no value for that way. `iss` may be absent and is
 /// filled in. A key may live for ever: without `exp` it becomes 60 seconds from now, so that the
-/// key is asked about again. 401, 403, 404 and 422 refuse the key; any other status is no verdict.
+/// key is asked about again. 401 refuses the key, and so do 403, 404 and 422 if the body is USSO's
+/// own, a JSON object with an `error_code`: those of a gateway during a deployment are no verdict,
+/// as is any other status.
 #[derive(Clone)]
 pub struct ApiKeys {
     endpoint: String,
@@ -163,14 +165,17 @@ impl Upstream for ApiKeys {
 
     fn request(&self, key: &Credential<'_>) -> Request {
         let body = json!({"api_key": key.text}).to_string().into_bytes();
-        Request::post(self.endpoint.as_str(), "application/json", body)
-            .header("accept", "application/json")
+        let mut request = Request::post(self.endpoint.as_str(), "application/json", body)
+            .header("accept", "application/json");
+        request.max_body_bytes = MAX_ANSWER;
+        request
     }
 
     fn judge(&self, answer: &Response, now: u64) -> Result<UserData, Error> {
         match answer.status {
             200 => self.keys.judge(Some(members(answer)?), now),
-            401 | 403 | 404 | 422 => Err(Error::Inactive),
+            401 => Err(Error::Inactive),
+            403 | 404 | 422 if is_of_usso(answer) => Err(Error::Inactive),
             status => Err(Error::Unavailable(Reason::Status(status))),
         }
     }
@@ -180,6 +185,12 @@ impl fmt::Debug for ApiKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ApiKeys").field("keys", &self.keys).finish_non_exhaustive()
     }
+}
+
+/// Says whether a refusal is USSO's and not that of something in between.
+fn is_of_usso(answer: &Response) -> bool {
+    let body = members(answer).unwrap_or_default();
+    body.get("error_code").and_then(Value::as_str).is_some_and(|code| !code.is_empty())
 }
 
 /// Finds API keys in the app's own database, instead of asking USSO.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::credential::is_token68;
 use super::error::ConfigError;
+use super::rules::MAX_ANSWER;
 use crate::fetch::Request;
 
 /// The verifier's own credentials at an introspection endpoint. `Debug` prints none of them.
@@ -63,8 +64,9 @@ impl ClientAuth {
     /// Builds the request for a form that has this content, and the credentials.
     pub(super) fn sign(&self, url: &str, form: &str) -> Request {
         let body = format!("{form}{}", self.form).into_bytes();
-        let request = Request::post(url, "application/x-www-form-urlencoded", body)
+        let mut request = Request::post(url, "application/x-www-form-urlencoded", body)
             .header("accept", "application/json");
+        request.max_body_bytes = MAX_ANSWER;
         match &self.header {
             Some(header) => request.header("authorization", header),
             None => request,

@@ -26,7 +26,8 @@ pub enum Error {
     NotYetValid,
     /// The issuer vouches for the credential but names no subject.
     Subject,
-    /// The token is of a kind that gives no access, such as a refresh token.
+    /// The token is of a kind that gives no access, such as a refresh token, or its type is `DPoP`
+    /// and no key is named.
     TokenType,
     /// It cannot be known at present whether the credential is good. This is not the bearer's
     /// trouble: answer 503, not 401.
@@ -106,16 +107,27 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// Says whether this tells of an issuer that is down, and not of one odd credential. An
-    /// attacker who finds a credential with an odd answer must not switch off everyone's.
-    pub(super) const fn is_outage(self) -> bool {
+    /// Says what this tells about the issuer, whatever the credential. An attacker who finds
+    /// credentials with an odd answer must not switch off everyone's.
+    pub(super) const fn sign(self) -> Sign {
         match self {
-            Self::Client | Self::Lookup => true,
-            Self::Fetch(error) => !matches!(error, FetchError::TooLarge),
-            Self::Status(status) => status == 429 || status >= 500,
-            Self::Answer | Self::NotAsked | Self::Overloaded | Self::Resting => false,
+            Self::Fetch(FetchError::TooLarge) | Self::Answer | Self::Client => Sign::Up,
+            Self::Status(status) if !matches!(status, 502..=504) => Sign::Up,
+            Self::Fetch(_) | Self::Lookup | Self::Status(_) => Sign::Down,
+            Self::NotAsked | Self::Overloaded | Self::Resting => Sign::None,
         }
     }
+}
+
+/// Whether an issuer is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sign {
+    /// It was not asked.
+    None,
+    /// It answered.
+    Up,
+    /// It is silent, or a gateway says so.
+    Down,
 }
 
 impl fmt::Display for Reason {

@@ -23,7 +23,9 @@ use crate::fetch::{Request, Response};
 ///
 /// # Security
 ///
-/// * A token whose `cnf` binds it to a key is not a bearer token: the caller checks the proof.
+/// * A token whose `cnf` binds it to a key is not a bearer token: the caller checks the proof. One
+///   whose `token_type` is `DPoP` without the key's thumbprint (`cnf.jkt`) is refused: as a bearer
+///   token it would be worth something to a thief (RFC 9449 §6.2).
 /// * The type of token is judged ([`token_types`](Self::token_types)): the endpoint also knows
 ///   refresh tokens, and the hint in the request is no more than that.
 /// * A token that names a client but no subject is refused by default. An attacker who can choose a
@@ -149,7 +151,10 @@ impl Upstream for Introspection {
         let claims = self.rules.principal(claims, now)?;
         let is_accepted =
             |kind: &str| self.token_types.iter().any(|t| t.eq_ignore_ascii_case(kind));
-        if claims.token_type.as_deref().is_none_or(is_accepted) {
+        let kind = claims.token_type.as_deref();
+        let unbound = || claims.cnf.as_ref().is_none_or(|cnf| cnf.jkt.is_none());
+        let names_no_key = kind.is_some_and(|kind| kind.eq_ignore_ascii_case("dpop")) && unbound();
+        if kind.is_none_or(is_accepted) && !names_no_key {
             Ok(claims)
         } else {
             Err(Error::TokenType)

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::watch::{Receiver, channel};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant as Ticks, timeout};
 
 use super::Upstream;
 use super::answers::{Answers, Limits, Status, Step, Ticket};
@@ -95,7 +95,7 @@ impl Lookup {
             return match shared.answers.start(&credential, now)? {
                 Step::Known(claims) => Ok(claims),
                 Step::Ask(ticket) => {
-                    let started = Instant::now();
+                    let started = Ticks::now();
                     let answer = shared.source.ask(&credential, now, started).await;
                     shared.answers.finish(ticket, answer, later(now, started))
                 }
@@ -200,7 +200,7 @@ impl Shared {
     }
 
     async fn fly(&self, credential: &Credential<'_>, ticket: Ticket, now: u64) -> Verdict {
-        let started = Instant::now();
+        let started = Ticks::now();
         let answer = timeout(self.timeout, self.source.ask(credential, now, started)).await;
         let answer = answer.unwrap_or(Err(Error::Unavailable(Reason::Fetch(FetchError::TimedOut))));
         self.answers.finish(ticket, answer, later(now, started))
@@ -241,7 +241,7 @@ impl Source {
         &self,
         credential: &Credential<'_>,
         now: u64,
-        started: Instant,
+        started: Ticks,
     ) -> Result<UserData, Error> {
         match self {
             Self::Remote { upstream, fetch } => {
@@ -259,7 +259,7 @@ impl Source {
 }
 
 /// The time now, given what it was: asking takes seconds.
-fn later(then: u64, started: Instant) -> u64 {
+fn later(then: u64, started: Ticks) -> u64 {
     then.saturating_add(started.elapsed().as_secs())
 }
 

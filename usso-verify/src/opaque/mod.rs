@@ -39,7 +39,7 @@
 //! | `opaque.malformed` | wrong length or alphabet; nothing was asked |
 //! | `opaque.not_yet_valid` | its `nbf` has not come |
 //! | `opaque.subject` | the issuer vouches for it without naming anyone |
-//! | `opaque.token_type` | the token is not an access token |
+//! | `opaque.token_type` | the token is not an access token, or is for DPoP and names no key |
 //! | `opaque.unavailable` | nobody can tell at present; the only one that is not the bearer's fault |
 //! | `opaque.unrecognised` | not a credential that may be asked about here; nothing was asked |
 
@@ -54,6 +54,7 @@ mod introspection;
 #[cfg(feature = "remote")]
 mod lookup;
 mod rules;
+mod weight;
 
 pub use answers::{Answers, Limits, Status, Step, Ticket};
 pub use api_key::{ApiKeys, KeyLookup, KeyRules, LookupFailed};

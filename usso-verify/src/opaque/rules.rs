@@ -151,5 +151,6 @@ pub(super) const ODD_ANSWER: Error = Error::Unavailable(Reason::Answer);
 /// revocation is noticed.
 pub(super) const LIFE_WITHOUT_EXP: u64 = 60;
 const MAX_LEEWAY: Duration = Duration::from_secs(120);
-/// In bytes; what [`Request::post`](crate::Request::post) allows.
-const MAX_ANSWER: usize = 1 << 16;
+/// In bytes. An issuer's list of scopes takes a few thousand; parsed, JSON of tiny objects takes
+/// eighty times its length.
+pub(super) const MAX_ANSWER: usize = 1 << 14;

@@ -6,6 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::action::Action;
+use super::glob::Budget;
 use super::path::{Matching, Path, Requested};
 use super::pattern::{Pattern, Token};
 use super::{MAX_FILTERS, MAX_LENGTH};
@@ -29,7 +30,8 @@ impl Scope {
     /// [`ScopeError::TooLong`], [`ScopeError::Character`], [`ScopeError::ActionUnknown`], those of
     /// the path ([`ScopeError::PathEmpty`], [`ScopeError::PathSegment`],
     /// [`ScopeError::TooManySegments`]), then those of the query ([`ScopeError::FilterBlank`],
-    /// [`ScopeError::FilterEncoding`], [`ScopeError::TooManyFilters`]).
+    /// [`ScopeError::FilterEncoding`], [`ScopeError::TooManyFilters`]); of both
+    /// [`ScopeError::TooManyWildcards`].
     ///
     /// # Security
     ///
@@ -84,22 +86,31 @@ impl Scope {
     /// of the pen is not met by everyone.
     #[must_use]
     pub fn is_subset_of(&self, parent: &Self, matching: Matching) -> bool {
+        self.is_within(parent, matching, &Budget::new())
+    }
+
+    pub(super) fn is_within(&self, parent: &Self, matching: Matching, budget: &Budget) -> bool {
         parent.action.grants(self.action)
-            && parent.path.covers(&self.path, matching)
+            && parent.path.covers(&self.path, matching, budget)
             && parent.filters.iter().all(|(key, pattern)| {
-                self.filters.get(key).is_some_and(|narrower| pattern.covers(narrower))
+                self.filters.get(key).is_some_and(|narrower| pattern.covers(narrower, budget))
             })
     }
 
-    pub(super) fn reaches(&self, path: &Requested<'_>, matching: Matching) -> bool {
-        self.path.matches(path, matching)
+    pub(super) fn reaches(
+        &self,
+        path: &Requested<'_>,
+        matching: Matching,
+        budget: &Budget,
+    ) -> bool {
+        self.path.matches(path, matching, budget)
     }
 
     /// Says whether a request with these values meets the conditions.
-    pub(super) fn admits(&self, values: &BTreeMap<String, String>) -> bool {
-        self.filters
-            .iter()
-            .all(|(key, pattern)| values.get(key).is_some_and(|value| pattern.matches(value)))
+    pub(super) fn admits(&self, values: &BTreeMap<String, String>, budget: &Budget) -> bool {
+        self.filters.iter().all(|(key, pattern)| {
+            values.get(key).is_some_and(|value| pattern.matches_within(value, budget))
+        })
     }
 }
 
@@ -150,6 +161,9 @@ fn parse_query(query: &str) -> Result<BTreeMap<String, Pattern>, ScopeError> {
         }
         let key = decode(key)?.into_iter().map(Token::as_char).collect();
         let pattern = Pattern::from_tokens(decode(value)?);
+        if pattern.is_excessive() {
+            return Err(ScopeError::TooManyWildcards);
+        }
         if let Entry::Vacant(entry) = filters.entry(key) {
             entry.insert(pattern);
         }
@@ -220,6 +234,8 @@ pub enum ScopeError {
     TooManyScopes,
     /// The path has more than [`MAX_SEGMENTS`](super::MAX_SEGMENTS) segments.
     TooManySegments,
+    /// A segment or a value has more than [`MAX_WILDCARDS`](super::MAX_WILDCARDS) wildcards.
+    TooManyWildcards,
 }
 
 impl fmt::Display for ScopeError {
@@ -235,6 +251,7 @@ impl fmt::Display for ScopeError {
             Self::TooManyFilters => "there are too many filters",
             Self::TooManyScopes => "there are too many scopes before it",
             Self::TooManySegments => "the path has too many segments",
+            Self::TooManyWildcards => "a text has too many wildcards",
         })
     }
 }

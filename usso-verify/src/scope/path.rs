@@ -1,5 +1,6 @@
 //! Paths of resources, and the two ways in which a granted one is laid on a requested one.
 
+use super::glob::Budget;
 use super::pattern::Pattern;
 use super::{MAX_LENGTH, MAX_SEGMENTS, ScopeError};
 
@@ -59,53 +60,62 @@ impl Path {
             let pattern = Pattern::parse(segment);
             Segment { wild: pattern.has_star(), pattern }
         };
-        let gap = text.split('/').any(str::is_empty);
-        Ok(Self { segments: text.split('/').map(read).collect(), gap })
+        let segments: Vec<_> = text.split('/').map(read).collect();
+        if segments.iter().any(|segment| segment.pattern.is_excessive()) {
+            return Err(ScopeError::TooManyWildcards);
+        }
+        Ok(Self { segments, gap: text.split('/').any(str::is_empty) })
     }
 
-    pub(super) fn matches(&self, requested: &Requested<'_>, matching: Matching) -> bool {
+    pub(super) fn matches(
+        &self,
+        requested: &Requested<'_>,
+        matching: Matching,
+        budget: &Budget,
+    ) -> bool {
         match matching {
-            Matching::Anchored => self.matches_anchored(&requested.0),
-            Matching::Suffix => self.matches_suffix(&requested.0),
+            Matching::Anchored => self.matches_anchored(&requested.0, budget),
+            Matching::Suffix => self.matches_suffix(&requested.0, budget),
         }
     }
 
-    fn matches_anchored(&self, requested: &[&str]) -> bool {
+    fn matches_anchored(&self, requested: &[&str], budget: &Budget) -> bool {
         let (granted, asked) = (self.segments.len(), requested.len());
         let fits = if self.is_open() { granted <= asked } else { granted == asked };
-        let mut pairs = self.segments.iter().zip(requested);
-        !self.gap && fits && pairs.all(|(segment, text)| segment.pattern.matches(text))
+        let pairs = self.segments.iter().zip(requested);
+        let mut pairs = pairs.map(|(segment, text)| segment.pattern.matches_within(text, budget));
+        !self.gap && fits && pairs.all(|met| met)
     }
 
-    fn matches_suffix(&self, requested: &[&str]) -> bool {
+    fn matches_suffix(&self, requested: &[&str], budget: &Budget) -> bool {
         let mut pairs = self.segments.iter().rev().zip(requested.iter().rev());
-        pairs.all(|(segment, text)| segment.pattern.matches(text))
+        pairs.all(|(segment, text)| segment.pattern.matches_within(text, budget))
             && self.reach().includes(requested.len())
     }
 
     /// Says that every request `child` matches is matched by `self`. It may miss this, it never
     /// claims it wrongly.
-    pub(super) fn covers(&self, child: &Self, matching: Matching) -> bool {
+    pub(super) fn covers(&self, child: &Self, matching: Matching, budget: &Budget) -> bool {
         match matching {
-            Matching::Anchored => self.covers_anchored(child),
-            Matching::Suffix => self.covers_suffix(child),
+            Matching::Anchored => self.covers_anchored(child, budget),
+            Matching::Suffix => self.covers_suffix(child, budget),
         }
     }
 
-    fn covers_anchored(&self, child: &Self) -> bool {
+    fn covers_anchored(&self, child: &Self, budget: &Budget) -> bool {
         let (own, its) = (self.segments.len(), child.segments.len());
         let fits = if self.is_open() { own <= its } else { own == its };
         let mut pairs = self.segments.iter().zip(&child.segments);
-        !self.gap && !child.gap && fits && pairs.all(|(a, b)| a.pattern.covers(&b.pattern))
+        !self.gap && !child.gap && fits && pairs.all(|(a, b)| a.pattern.covers(&b.pattern, budget))
     }
 
     /// 1. Where both have a segment, the child's is covered; where only the parent has one, the
     ///    child allows any text, and so must the parent.
     /// 2. A request shorter than both that the child reaches, the parent reaches.
-    fn covers_suffix(&self, child: &Self) -> bool {
+    fn covers_suffix(&self, child: &Self, budget: &Budget) -> bool {
         let mut theirs = child.segments.iter().rev();
         let segments = self.segments.iter().rev().all(|own| match theirs.next() {
-            Some(its) => own.pattern.covers(&its.pattern),
+            Some(its) => own.pattern.covers(&its.pattern, budget),
             None => own.pattern.is_any(),
         });
         let shorter = self.segments.len().min(child.segments.len());

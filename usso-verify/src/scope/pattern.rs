@@ -2,7 +2,8 @@
 
 use std::fmt::{self, Write as _};
 
-use super::MAX_LENGTH;
+use super::glob::{Budget, Glob};
+use super::{MAX_LENGTH, MAX_WILDCARDS};
 
 /// Text in which `*` stands for any text and `?` for any one character.
 ///
@@ -11,8 +12,10 @@ use super::MAX_LENGTH;
 ///
 /// # Security
 ///
-/// Matching keeps one place to go back to, so `a*a*a*a*b` costs at most the product of two lengths,
-/// each limited to [`MAX_LENGTH`]; it never grows with a power of the number of stars.
+/// Nothing is tried twice: the pieces between stars are looked for one after the other, each from
+/// where the one before it ended. With stars alone that takes time in proportion to the text; a
+/// piece with `?` is tried at each place, and a scope may have only
+/// [`MAX_WILDCARDS`](super::MAX_WILDCARDS).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Pattern(Kind);
 
@@ -23,7 +26,7 @@ enum Kind {
     /// This text.
     Exact(Box<str>),
     /// Neither of these: at least one wildcard and one more token.
-    Glob(Box<[Token]>),
+    Glob(Glob),
 }
 
 /// A unit of a pattern.
@@ -55,15 +58,6 @@ impl Token {
             Self::One => '?',
         }
     }
-
-    /// Says whether all that `other` stands for is one unit that `self` stands for.
-    fn stands_for(self, other: Self) -> bool {
-        match self {
-            Self::Many => true,
-            Self::One => other != Self::Many,
-            Self::Char(_) => self == other,
-        }
-    }
 }
 
 impl Pattern {
@@ -89,7 +83,7 @@ impl Pattern {
         Self(match exact {
             Some(text) => Kind::Exact(text.into()),
             None if tokens == [Token::Many] => Kind::Any,
-            None => Kind::Glob(tokens.into()),
+            None => Kind::Glob(Glob::new(&tokens)),
         })
     }
 
@@ -110,8 +104,13 @@ impl Pattern {
         match &self.0 {
             Kind::Any => true,
             Kind::Exact(_) => false,
-            Kind::Glob(tokens) => tokens.contains(&Token::Many),
+            Kind::Glob(glob) => glob.stars() > 0,
         }
+    }
+
+    /// Says whether there are more wildcards than a scope may have. Stars in a row are one.
+    pub(super) fn is_excessive(&self) -> bool {
+        matches!(&self.0, Kind::Glob(glob) if glob.stars() + glob.ones() > MAX_WILDCARDS)
     }
 
     /// Says whether the pattern matches this text, in which `*` and `?` are ordinary characters.
@@ -122,21 +121,30 @@ impl Pattern {
         match &self.0 {
             Kind::Any => true,
             Kind::Exact(exact) => **exact == *text,
-            Kind::Glob(tokens) => {
-                text.len() <= MAX_LENGTH && stand_for(tokens, text.chars().map(Token::Char))
-            }
+            Kind::Glob(glob) => text.len() <= MAX_LENGTH && glob.matches(text),
         }
     }
 
+    /// As [`matches`](Self::matches), but a wildcard matches nothing once the budget is spent.
+    pub(super) fn matches_within(&self, text: &str, budget: &Budget) -> bool {
+        self.is_affordable(text.len(), budget) && self.matches(text)
+    }
+
     /// Says that every text `other` matches is matched by `self`. It may miss this where two
-    /// wildcards meet (`?*` and `*?`), it never claims it wrongly.
-    pub(super) fn covers(&self, other: &Self) -> bool {
+    /// wildcards meet (`?*` and `*?`) and once the budget is spent, it never claims it wrongly.
+    pub(super) fn covers(&self, other: &Self, budget: &Budget) -> bool {
         match (&self.0, &other.0) {
             (Kind::Any, _) => true,
-            (_, Kind::Exact(text)) => self.matches(text),
-            (Kind::Glob(tokens), Kind::Glob(others)) => stand_for(tokens, others.iter().copied()),
+            (_, Kind::Exact(text)) => self.matches_within(text, budget),
+            (Kind::Glob(glob), Kind::Glob(other)) => {
+                self.is_affordable(other.length(), budget) && glob.covers(other)
+            }
             (Kind::Exact(_) | Kind::Glob(_), _) => false,
         }
+    }
+
+    fn is_affordable(&self, length: usize, budget: &Budget) -> bool {
+        !matches!(&self.0, Kind::Glob(glob) if !budget.allows(glob, length.min(MAX_LENGTH)))
     }
 }
 
@@ -151,48 +159,14 @@ impl fmt::Display for Pattern {
         match &self.0 {
             Kind::Any => f.write_char('*'),
             Kind::Exact(text) => text.chars().try_for_each(|c| write(f, c)),
-            Kind::Glob(tokens) => tokens.iter().try_for_each(|token| match token {
-                Token::Char(c) => write(f, *c),
-                Token::Many => f.write_char('*'),
-                Token::One => f.write_char('?'),
-            }),
-        }
-    }
-}
-
-/// Says whether `pattern` stands for these tokens, all of them. Tokens that are wildcards
-/// themselves are met only by what stands for all their texts.
-fn stand_for(pattern: &[Token], mut tokens: impl Iterator<Item = Token> + Clone) -> bool {
-    let mut rest = pattern;
-    let mut back = None;
-    loop {
-        if let [Token::Many, after @ ..] = rest {
-            back = Some((after, tokens.clone()));
-            rest = after;
-            continue;
-        }
-        let mut ahead = tokens.clone();
-        match (rest, ahead.next()) {
-            ([], None) => return true,
-            ([first, after @ ..], Some(token)) if first.stands_for(token) => {
-                (rest, tokens) = (after, ahead);
-            }
-            // What is left over needs more than there is; a longer star leaves it even less.
-            ([_, ..], None) => return false,
-            // The last star takes one token more; earlier ones need not, it can take theirs.
-            (_, Some(_)) => {
-                let Some((after, from)) = &mut back else {
-                    return false;
-                };
-                from.next();
-                (rest, tokens) = (*after, from.clone());
-            }
+            Kind::Glob(glob) => glob.write(f, write),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::glob::Budget;
     use super::{MAX_LENGTH, Pattern};
 
     fn matches(pattern: &str, text: &str) -> bool {
@@ -270,7 +244,7 @@ mod tests {
 
     #[test]
     fn one_pattern_covers_another_only_if_it_matches_all_its_texts() {
-        let covers = |a, b| Pattern::parse(a).covers(&Pattern::parse(b));
+        let covers = |a, b| Pattern::parse(a).covers(&Pattern::parse(b), &Budget::new());
         for (parent, child) in [
             ("*", "*"),
             ("*", "a?"),

@@ -6,6 +6,7 @@ use std::fmt;
 use super::MAX_SCOPES;
 use super::action::Action;
 use super::filters::Filters;
+use super::glob::Budget;
 use super::grant::{Scope, ScopeError};
 use super::path::{Matching, Requested};
 
@@ -121,21 +122,24 @@ impl Scopes {
     }
 
     /// Says whether all that `child` grants is granted by one of the scopes. See
-    /// [`Scope::is_subset_of`].
+    /// [`Scope::is_subset_of`]. `false` where that takes [too long](super#limits).
     #[must_use]
     pub fn covers(&self, child: &Scope) -> bool {
-        self.iter().any(|parent| child.is_subset_of(parent, self.matching))
+        let budget = Budget::new();
+        self.iter().any(|parent| child.is_within(parent, self.matching, &budget))
     }
 
     /// Gives the scopes that both holders have, in the order in which they were granted: first
     /// own ones that `other` covers, then those of `other` that lie inside one of the rest.
     ///
     /// Both holders have everything in the list. Where two scopes overlap and neither is inside the
-    /// other, it lacks what they share. Paths are laid on each other as for `self`.
+    /// other, it lacks what they share, as it does where comparing takes [too long](super#limits).
+    /// Paths are laid on each other as for `self`.
     #[must_use]
     pub fn common(&self, other: &Self) -> Vec<String> {
+        let budget = Budget::new();
         let inside = |child: &Scope, parents: &[&Scope]| {
-            parents.iter().any(|parent| child.is_subset_of(parent, self.matching))
+            parents.iter().any(|parent| child.is_within(parent, self.matching, &budget))
         };
         let theirs: Vec<&Scope> = other.iter().collect();
         let (shared, rest): (Vec<_>, Vec<_>) = self.iter().partition(|own| inside(own, &theirs));
@@ -157,6 +161,7 @@ struct Request<'a> {
     action: Action,
     path: Requested<'a>,
     filters: &'a [BTreeMap<String, String>],
+    budget: Budget,
 }
 
 impl<'a> Request<'a> {
@@ -166,14 +171,14 @@ impl<'a> Request<'a> {
         filters: &'a [BTreeMap<String, String>],
     ) -> Result<Self, ScopeError> {
         let action = Action::parse(action).ok_or(ScopeError::ActionUnknown)?;
-        Ok(Self { action, path: Requested::parse(path)?, filters })
+        Ok(Self { action, path: Requested::parse(path)?, filters, budget: Budget::new() })
     }
 
     fn judge(&self, scope: &Scope, matching: Matching) -> Result<(), Reason> {
         self.concerns(scope, matching)?;
-        let admitted =
-            scope.filters().is_empty() || self.filters.iter().any(|one| scope.admits(one));
-        if admitted { Ok(()) } else { Err(Reason::Filter) }
+        let admits = |one| scope.admits(one, &self.budget);
+        let admitted = scope.filters().is_empty() || self.filters.iter().any(admits);
+        if admitted { Ok(()) } else { Err(self.because(Reason::Filter)) }
     }
 
     /// Judges a scope without its conditions.
@@ -181,7 +186,13 @@ impl<'a> Request<'a> {
         if !scope.action().grants(self.action) {
             return Err(Reason::Action);
         }
-        if scope.reaches(&self.path, matching) { Ok(()) } else { Err(Reason::Path) }
+        let reaches = scope.reaches(&self.path, matching, &self.budget);
+        if reaches { Ok(()) } else { Err(self.because(Reason::Path)) }
+    }
+
+    /// Once the budget is spent, nobody looked whether a wildcard would have matched.
+    fn because(&self, reason: Reason) -> Reason {
+        if self.budget.is_spent() { Reason::Costly } else { reason }
     }
 }
 
@@ -223,6 +234,9 @@ pub struct Refused {
 pub enum Reason {
     /// It does not grant the action.
     Action,
+    /// Too many long texts were held against wildcards before it; from there on wildcards match
+    /// nothing. See the [module](super#limits).
+    Costly,
     /// The request does not meet its conditions.
     Filter,
     /// It cannot be read and grants nothing.
@@ -270,6 +284,7 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Action => f.write_str("it does not grant the action"),
+            Self::Costly => f.write_str("the wildcards before it took too long"),
             Self::Filter => f.write_str("its filters are not met"),
             Self::Malformed(error) => write!(f, "malformed, {error}"),
             Self::Path => f.write_str("its path does not match"),

@@ -80,16 +80,31 @@ impl TestIssuer {
         self.clock.clone()
     }
 
-    /// Gives the configuration of this issuer, with its current keys at hand and no audience yet.
+    /// Gives the configuration of this issuer, with its newest keys always at hand and no audience
+    /// yet. Give the verifier the issuer's [`clock`](Self::clock), too: it stands in June 2025.
     #[must_use]
     pub fn issuer(&self) -> Issuer {
         Issuer::new(&self.name, self.clone())
     }
 
-    /// Gives a verifier for this issuer's tokens to one audience, on the issuer's clock.
+    /// Gives a verifier for this issuer's tokens to one audience, on the issuer's clock and with its
+    /// newest keys always at hand: it never fetches.
     #[must_use]
     pub fn verifier(&self, audience: &str) -> Verifier {
         let builder = Verifier::builder().issuer(self.issuer().audience(audience));
+        builder.clock(self.clock()).build().expect("the settings are sound")
+    }
+
+    /// Gives a verifier that fetches the keys from this issuer, as a service does: to try outages,
+    /// slow answers and rotations. After a rotation move the clock by more than the cooldown, 34
+    /// seconds, before a token of the new key makes it fetch again.
+    #[cfg(feature = "remote")]
+    #[must_use]
+    pub fn fetching_verifier(&self, audience: &str) -> Verifier {
+        let source = crate::jwks::JwksSource::issuer(&self.name).fetch(Arc::new(self.clone()));
+        let source = source.clock(self.clock()).build().expect("the issuer has an https name");
+        let builder =
+            Verifier::builder().issuer(Issuer::new(&self.name, source).audience(audience));
         builder.clock(self.clock()).build().expect("the settings are sound")
     }
 

@@ -100,6 +100,21 @@ async fn without_keys_the_answer_is_a_503_and_no_challenge() {
 }
 
 #[tokio::test]
+async fn a_new_key_during_an_outage_is_a_503() {
+    let issuer = issuer();
+    let calls = calls(&issuer);
+    assert!(drive(&calls, &issuer, (&token(&issuer)).into()).await.is_ok());
+    issuer.clock().advance(std::time::Duration::from_secs(60));
+    issuer.rotate();
+    issuer.outage();
+    // The first one asks, the second one may not.
+    for _ in 0..2 {
+        let refusal = drive(&calls, &issuer, (&token(&issuer)).into()).await.unwrap_err();
+        assert_eq!((refusal.code, refusal.status), ("token.keys_unavailable", 503));
+    }
+}
+
+#[tokio::test]
 async fn a_refusal_carries_its_challenge() {
     let issuer = issuer();
     let calls = calls(&issuer);

@@ -114,3 +114,65 @@ fn an_attempt_under_way_survives_a_clock_set_back() {
     let report = world.engine.status(world.now);
     assert_eq!((report.fetched_at, world.is_overdue()), (Some(world.now), false));
 }
+
+/// Lets clocks that differ by `apart` ask in turn, 500 times within a second, and counts.
+fn attempts(apart: u64, ask: impl Fn(&World) -> Decision) -> u64 {
+    let mut world = World::holding(only("a"));
+    for at in 0..1000 {
+        world.now = if at % 2 == 0 { NOW - apart } else { NOW };
+        _ = (world.knows("a"), world.is_overdue(), world.generation());
+        let decision = ask(&world);
+        world.settle(decision, vec![Ok(only("a"))]);
+    }
+    world.engine.status(NOW).fetches - 1
+}
+
+#[test]
+fn a_clock_that_jumps_to_and_fro_multiplies_no_attempts() {
+    for apart in [11, 29, 40, 700, 86_400, NOW] {
+        for made in [
+            attempts(apart, |world| world.engine.begin_ahead(world.now)),
+            attempts(apart, |world| world.engine.begin(Need::Kid("b"), world.now)),
+            attempts(apart, |world| world.engine.begin(Need::Replacement("a"), world.now)),
+            attempts(apart, |world| world.engine.begin(Need::Stale, world.now)),
+            attempts(apart, |world| world.engine.begin(Need::Keys, world.now)),
+            attempts(apart, |world| world.engine.begin_reload(world.now)),
+        ] {
+            assert!(made <= 2, "{apart}: {made}");
+        }
+    }
+}
+
+#[test]
+fn each_of_a_few_clocks_causes_one_attempt_per_cooldown_of_its_own() {
+    let mut world = World::holding(only("a"));
+    for second in 0..100 {
+        for back in [0, 1000, 2000, 3000] {
+            world.now = NOW + second - back;
+            let decision = world.engine.begin_ahead(world.now);
+            world.settle(decision, vec![Ok(only("a"))]);
+        }
+    }
+    // A hundred seconds hold at most four pauses of 27.
+    let made = world.engine.status(world.now).fetches;
+    assert!(made <= 4 * 4 + 1, "{made}");
+}
+
+#[test]
+fn a_fetch_ahead_keeps_to_the_cooldown_when_the_clock_was_set_back() {
+    let mut world = World::holding(only("a"));
+    world.now -= 3600;
+    assert!(!matches!(world.engine.begin_ahead(world.now), Decision::Fetch(_)));
+    world.now += 34;
+    assert!(matches!(world.engine.begin_ahead(world.now), Decision::Fetch(_)));
+}
+
+#[test]
+fn without_keys_a_clock_set_back_costs_no_cooldown() {
+    let mut world = World::new();
+    assert!(world.ask(Need::Keys, Ok(status(500))).is_some());
+    world.now -= 15;
+    assert!(world.ask(Need::Keys, Ok(only("a"))).is_none());
+    world.now += 3;
+    assert_eq!(world.ask(Need::Keys, Ok(only("a"))), Some(Ok(())));
+}

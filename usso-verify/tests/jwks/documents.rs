@@ -34,6 +34,44 @@ fn a_set_without_a_usable_key_keeps_the_old_one() {
 }
 
 #[test]
+fn a_set_without_a_usable_key_ends_the_old_one_when_it_could_no_longer_be_fresh() {
+    for empty in [set(&[]), set(&[json!({"kty": "oct", "k": "AA"})])] {
+        let mut world = World::holding(only("a")).after(3599);
+        assert!(world.ask(Need::Stale, Ok(empty.clone())).is_some());
+        assert!(world.knows("a") && world.generation().is_some());
+        world.now += 1;
+        assert!(!world.knows("a") && world.generation().is_none());
+        // An outage excuses nothing any more, and another empty set lengthens nothing.
+        for reply in [Ok(status(500)), Ok(empty), Err(FetchError::Failed)] {
+            world.now += 400;
+            assert!(world.ask(Need::Keys, reply).is_some());
+            assert!(!world.knows("a"));
+        }
+        world.now += 400;
+        assert_eq!(world.ask(Need::Keys, Ok(only("a"))), Some(Ok(())));
+        assert!(world.after(80_000).knows("a"));
+    }
+}
+
+#[test]
+fn an_empty_set_after_idling_ends_the_old_one_at_once() {
+    let world = World::holding(only("a")).after(8 * 3600);
+    assert!(world.knows("a"));
+    assert!(world.ask(Need::Stale, Ok(set(&[]))).is_some());
+    assert!(!world.knows("a") && world.generation().is_none());
+}
+
+#[test]
+fn a_glitch_of_an_empty_set_is_made_good_by_the_next_answer() {
+    let world = World::holding(with(only("a"), "etag", "\"1\"")).after(600);
+    assert!(world.ask(Need::Stale, Ok(set(&[]))).is_some());
+    assert!(world.knows("a") && !world.is_overdue());
+    let world = world.after(34);
+    assert_eq!(world.ask(Need::Kid("b"), Ok(status(304))), Some(Ok(())));
+    assert!(world.after(86_399).knows("a"));
+}
+
+#[test]
 fn html_with_200_keeps_the_old_set() {
     assert_eq!(refused(body("<html>maintenance</html>")), Failure::Document(Error::Malformed));
 }

@@ -7,10 +7,13 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use usso_verify::jwks::{Failure, LoadError, State};
-use usso_verify::{BoxFuture, Fetch, FetchError, JwksSource, KeySource, Need, Request, SetupError};
+use usso_verify::{
+    BoxFuture, Fetch, FetchError, JwksSource, KeySource, Need, Refresh, Refreshed, Request,
+    SetupError,
+};
 
 use crate::support::{
-    Found, Hand, NOW, Peer, Reply, URL, builder, look, only, peek, source, status,
+    Found, Hand, NOW, Peer, Reply, URL, builder, look, only, peek, source, status, wait,
 };
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -21,13 +24,13 @@ fn runtime() -> tokio::runtime::Runtime {
 async fn a_waiter_that_goes_away_does_not_stop_the_fetch() {
     let (peer, hand) = (Peer::hanging([Ok(only("a"))]), Hand::new());
     let source = source(&peer, &hand);
-    let waiter = tokio::spawn(source.refresh(Need::Keys, NOW).unwrap());
+    let waiter = tokio::spawn(wait(&source, Need::Keys));
     tokio::task::yield_now().await;
     waiter.abort();
     assert!(waiter.await.unwrap_err().is_cancelled());
-    let other = source.refresh(Need::Keys, NOW).unwrap();
+    let other = wait(&source, Need::Keys);
     peer.gate.add_permits(1);
-    other.await;
+    assert_eq!(other.await, Refreshed::Settled);
     assert_eq!((peek(&source, "a", NOW), peer.asked()), (Found::Key, 1));
 }
 
@@ -35,13 +38,36 @@ async fn a_waiter_that_goes_away_does_not_stop_the_fetch() {
 async fn those_who_would_wait_beyond_the_limit_fail_at_once() {
     let (peer, hand) = (Peer::hanging([Ok(only("a"))]), Hand::new());
     let source = builder(&peer, &hand).without_task().max_waiters(2).build().unwrap();
-    let waiting: Vec<_> = (0..2).map(|_| source.refresh(Need::Keys, NOW).unwrap()).collect();
-    assert!(source.refresh(Need::Keys, NOW).is_none());
+    let waiting: Vec<_> = (0..2).map(|_| wait(&source, Need::Keys)).collect();
+    assert!(matches!(source.refresh(Need::Keys, NOW), Refresh::Now(Refreshed::Busy)));
     drop(waiting);
-    let place = source.refresh(Need::Keys, NOW).unwrap();
+    let place = wait(&source, Need::Keys);
     peer.gate.add_permits(1);
-    place.await;
+    assert_eq!(place.await, Refreshed::Settled);
     assert_eq!((peek(&source, "a", NOW), peer.asked()), (Found::Key, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lookup_says_whether_the_issuer_was_heard() {
+    let (peer, hand) = (Peer::new([Ok(only("a")), Ok(status(500)), Ok(only("a"))]), Hand::new());
+    let source = source(&peer, &hand);
+    source.preload().await.unwrap();
+    // Lately it was: what a token names is unknown, without any request.
+    assert_eq!(now(source.refresh(Need::Kid("b"), NOW)).await, Refreshed::Settled);
+    assert_eq!(now(source.refresh(Need::Kid("b"), NOW + 60)).await, Refreshed::Failed);
+    // Nor can anyone tell until it is asked again.
+    assert_eq!(now(source.refresh(Need::Kid("c"), NOW + 61)).await, Refreshed::Failed);
+    assert_eq!(peer.asked(), 2);
+    assert_eq!(now(source.refresh(Need::Kid("c"), NOW + 100)).await, Refreshed::Settled);
+    assert_eq!(now(source.refresh(Need::Kid("d"), NOW + 101)).await, Refreshed::Settled);
+    assert_eq!(peer.asked(), 3);
+}
+
+async fn now(refresh: Refresh) -> Refreshed {
+    match refresh {
+        Refresh::Now(refreshed) => refreshed,
+        Refresh::Wait(over) => over.await,
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -89,8 +115,8 @@ fn without_a_runtime_nothing_panics_and_nothing_is_fetched() {
     assert_eq!((source.generation(NOW), source.status().state), (None, State::Empty));
     // Polled by something that is not tokio.
     let mut cx = Context::from_waker(Waker::noop());
-    let mut over = source.refresh(Need::Keys, NOW).unwrap();
-    assert_eq!(over.as_mut().poll(&mut cx), Poll::Ready(()));
+    let mut over = wait(&source, Need::Keys);
+    assert_eq!(over.as_mut().poll(&mut cx), Poll::Ready(Refreshed::Failed));
     let mut preload = std::pin::pin!(source.preload());
     assert_eq!(preload.as_mut().poll(&mut cx), Poll::Ready(Err(LoadError::NoRuntime)));
     assert_eq!(peer.asked(), 0);
@@ -100,8 +126,8 @@ fn without_a_runtime_nothing_panics_and_nothing_is_fetched() {
 fn what_was_asked_for_without_a_runtime_is_fetched_inside_one() {
     let (peer, hand) = (Peer::new([Ok(only("a"))]), Hand::new());
     let source = builder(&peer, &hand).build().unwrap();
-    let over = source.refresh(Need::Keys, NOW).unwrap();
-    runtime().block_on(over);
+    let over = wait(&source, Need::Keys);
+    assert_eq!(runtime().block_on(over), Refreshed::Settled);
     assert_eq!((peek(&source, "a", NOW), peer.asked()), (Found::Key, 1));
 }
 
@@ -135,8 +161,8 @@ fn a_given_runtime_serves_callers_that_have_none() {
     let (peer, hand) = (Peer::new([Ok(only("a"))]), Hand::new());
     let source =
         builder(&peer, &hand).without_task().runtime(runtime.handle().clone()).build().unwrap();
-    let over = source.refresh(Need::Keys, NOW).unwrap();
-    runtime.block_on(over);
+    let over = wait(&source, Need::Keys);
+    assert_eq!(runtime.block_on(over), Refreshed::Settled);
     assert_eq!(peek(&source, "a", NOW), Found::Key);
 }
 

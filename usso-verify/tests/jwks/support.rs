@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use usso_verify::jwks::{Decision, Engine, Failure, JwksEvent, Location, Policy, Progress, State};
 use usso_verify::{
-    BoxFuture, Fetch, FetchError, JwksSource, JwksSourceBuilder, KeySource, Need, Request, Response,
+    BoxFuture, Fetch, FetchError, JwksSource, JwksSourceBuilder, KeySource, Need, Refresh,
+    Refreshed, Request, Response,
 };
 
 pub(crate) const NOW: u64 = 1_750_000_000;
@@ -219,9 +220,9 @@ pub(crate) enum Found {
 /// Looks for a key as the asynchronous verifier does.
 pub(crate) async fn look(source: &JwksSource, kid: &str, now: u64) -> Found {
     if source.is_overdue(now)
-        && let Some(over) = source.refresh(Need::Stale, now)
+        && let Refresh::Wait(over) = source.refresh(Need::Stale, now)
     {
-        over.await;
+        _ = over.await;
     }
     let found = peek(source, kid, now);
     let need = match found {
@@ -230,11 +231,19 @@ pub(crate) async fn look(source: &JwksSource, kid: &str, now: u64) -> Found {
         Found::NoKeys => Need::Keys,
     };
     match source.refresh(need, now) {
-        Some(over) => {
-            over.await;
+        Refresh::Wait(over) => {
+            _ = over.await;
             peek(source, kid, now)
         }
-        None => found,
+        Refresh::Now(_) => found,
+    }
+}
+
+/// Asks for keys and gives what to wait for.
+pub(crate) fn wait(source: &JwksSource, need: Need<'_>) -> BoxFuture<'static, Refreshed> {
+    match source.refresh(need, NOW) {
+        Refresh::Wait(over) => over,
+        Refresh::Now(refreshed) => panic!("nothing to wait for: {refreshed:?}"),
     }
 }
 

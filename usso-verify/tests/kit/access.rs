@@ -31,6 +31,10 @@ fn scopes_roles_workspaces_and_kinds_are_required() {
     assert_eq!((lacking.code(), lacking.status()), ("access.scope", 403));
     let challenge = lacking.challenge().value().unwrap();
     assert!(challenge.contains(r#"scope="admin:media/files""#), "{challenge}");
+    let scoped = crate::access::caller(|mint| mint.scope("read:invoices?user_id=alice"));
+    let of = |user: &str| [[("user_id".to_owned(), user.to_owned())].into()];
+    assert!(!scoped.can("read", "invoices") && scoped.can_with("read", "invoices", &of("alice")));
+    assert!(scoped.require_with("read", "invoices", &of("bob")).is_err());
     assert_eq!(caller.require_role("owner"), Err(Denied::Role("owner".into())));
     assert_eq!(caller.require_workspace("ws_2"), Err(Denied::Workspace));
 }

@@ -97,6 +97,14 @@ fn a_custom_profile_must_say_what_typ_it_takes() {
 }
 
 #[test]
+fn a_profile_that_would_replace_earlier_settings_is_refused() {
+    let issuer = issuer();
+    let rules = issuer.issuer().audience(AUDIENCE).max_age(Duration::from_secs(1));
+    let built = Verifier::builder().issuer(rules.profile(Profile::rfc9068())).build();
+    assert!(matches!(built, Err(ConfigError::ProfileLate(_))));
+}
+
+#[test]
 fn a_required_claim_must_be_there() {
     let issuer = issuer();
     let rules = || issuer.issuer().require_claim("workspace_id").require_claim("plan");

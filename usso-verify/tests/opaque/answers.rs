@@ -182,22 +182,28 @@ fn a_verdict_between_them_means_no_outage() {
     assert!(!answers.status(NOW).resting);
 }
 
+/// Five credentials that the issuer answers with 429 or 500 used to shut out everyone.
 #[test]
-fn one_odd_credential_is_no_outage() {
+fn an_odd_answer_proves_that_the_issuer_is_up() {
     for reason in [
         Reason::Answer,
+        Reason::Client,
         Reason::Status(400),
         Reason::Status(404),
+        Reason::Status(429),
+        Reason::Status(500),
         Reason::Fetch(FetchError::TooLarge),
     ] {
+        let answers = outage(OUTAGE);
+        learn(&answers, "x", Err(Error::Unavailable(reason)), NOW + 5);
+        assert!(!answers.status(NOW + 5).resting, "{reason:?}");
         assert!(!outage(Error::Unavailable(reason)).status(NOW).resting, "{reason:?}");
     }
     for reason in [
-        Reason::Client,
         Reason::Lookup,
-        Reason::Status(429),
-        Reason::Status(500),
+        Reason::Status(502),
         Reason::Status(503),
+        Reason::Status(504),
         Reason::Fetch(FetchError::TimedOut),
     ] {
         assert!(outage(Error::Unavailable(reason)).status(NOW).resting, "{reason:?}");
@@ -212,7 +218,84 @@ fn a_known_verdict_is_given_while_the_issuer_rests_but_not_longer() {
         learn(&answers, "x", Err(OUTAGE), NOW + 58);
     }
     assert!(matches!(start(&answers, "a", NOW + 59), Ok(Step::Known(_))));
+    drop(ask(&answers, "a", NOW + 60));
     assert_eq!(start(&answers, "a", NOW + 60).err(), Some(Error::Unavailable(Reason::Resting)));
+}
+
+#[test]
+fn during_a_rest_one_credential_a_second_that_was_accepted_before_is_asked_about() {
+    let answers = answers();
+    learn(&answers, "good", Ok(user(json!({"exp": NOW + 1}))), NOW);
+    learn(&answers, "bad", Err(Error::Inactive), NOW);
+    for _ in 0..5 {
+        learn(&answers, "x", Err(OUTAGE), NOW + 10);
+    }
+    let resting = Some(Error::Unavailable(Reason::Resting));
+    for token in ["x", "bad", "new"] {
+        assert_eq!(start(&answers, token, NOW + 11).err(), resting, "{token}");
+    }
+    for now in [NOW + 11, NOW + 12] {
+        let _ = answers.finish(ask(&answers, "good", now), Err(OUTAGE), now);
+        assert_eq!(start(&answers, "good", now).err(), resting);
+    }
+    learn(&answers, "good", Ok(user(json!({}))), NOW + 13);
+    drop(ask(&answers, "new", NOW + 13));
+}
+
+#[test]
+fn a_reason_not_to_ask_says_nothing_about_the_issuer() {
+    for reason in [Reason::NotAsked, Reason::Overloaded, Reason::Resting] {
+        let answers = answers();
+        for error in [OUTAGE, OUTAGE, OUTAGE, OUTAGE, Error::Unavailable(reason)] {
+            learn(&answers, "x", Err(error), NOW);
+        }
+        assert!(!answers.status(NOW).resting);
+        learn(&answers, "x", Err(OUTAGE), NOW);
+        assert!(answers.status(NOW).resting, "{reason:?}");
+    }
+}
+
+/// A body of a few KiB of tiny objects takes megabytes: ten thousand of them took all memory.
+#[test]
+fn accepted_answers_are_bounded_by_what_they_take() {
+    let mut limits = Limits::default();
+    limits.positive_bytes = 1 << 20;
+    let answers = Answers::new(&limits).unwrap();
+    let objects = |count| Ok(user(json!({"x": vec![json!({"": 0}); count]})));
+    for name in 0..1000 {
+        learn(&answers, &format!("small{name}"), objects(10), NOW);
+    }
+    // Each takes about ten times 900 bytes.
+    assert!((50..=150).contains(&answers.status(NOW).positive), "{:?}", answers.status(NOW));
+    learn(&answers, "light", objects(10), NOW);
+    learn(&answers, "light", objects(30), NOW + 60);
+    assert!(recall(&answers, "light", NOW + 60).is_none(), "heavier than a 64th");
+}
+
+#[test]
+fn a_list_an_object_and_a_text_all_have_weight() {
+    let mut limits = Limits::default();
+    limits.positive_bytes = 1 << 20;
+    let heavy = [
+        json!({"x": vec![0; 300]}),
+        json!({"x": "a".repeat(1 << 14)}),
+        json!({"scopes": (0..300).map(|n| n.to_string()).collect::<Vec<_>>()}),
+        json!({"roles": vec!["a"; 300]}),
+        json!({"aud": vec!["api"; 300]}),
+        json!({"amr": vec!["a"; 300]}),
+        json!({"jti": "a".repeat(1 << 14)}),
+        json!({"cnf": {"jkt": "a".repeat(1 << 14)}}),
+        json!({"cnf": {"x": vec![0; 300]}}),
+        json!({"x": {"y".repeat(1 << 14): 0}}),
+        json!({"x": (0..100).map(|n| (n.to_string(), json!(0))).collect::<serde_json::Map<_, _>>()}),
+    ];
+    for with in heavy {
+        let answers = Answers::new(&limits).unwrap();
+        let mut claims = good(json!({})).as_object().unwrap().clone();
+        claims.extend(with.as_object().unwrap().clone());
+        learn(&answers, "a", Ok(UserData::try_from(claims).unwrap()), NOW);
+        assert!(recall(&answers, "a", NOW).is_none(), "{:.60}", with.to_string());
+    }
 }
 
 #[test]

@@ -114,12 +114,27 @@ fn other_claims_are_judged_as_those_of_a_token() {
 fn the_status_decides_between_refusal_and_trouble() {
     let judge = |status| api_keys().judge(&answer(status, json!({"sub": "user:1"})), NOW);
     assert!(judge(200).is_ok());
-    for status in [401, 403, 404, 422] {
-        assert_eq!(judge(status), Err(Error::Inactive));
-    }
-    for status in [201, 204, 302, 400, 405, 429, 500, 502, 503] {
+    assert_eq!(judge(401), Err(Error::Inactive));
+    for status in [201, 204, 302, 400, 403, 404, 405, 422, 429, 500, 502, 503] {
         assert_eq!(judge(status), Err(Error::Unavailable(Reason::Status(status))));
     }
+}
+
+/// A gateway that answers 404 during a deployment used to refuse every key.
+#[test]
+fn a_missing_or_forbidden_key_is_refused_by_usso_itself_only() {
+    for status in [403, 404, 422] {
+        let judge = |body: &str| api_keys().judge(&answer(status, body), NOW);
+        assert_eq!(judge(r#"{"error_code": "not_found", "x": 1}"#), Err(Error::Inactive));
+        for body in ["", "<html>", "[]", "{}", r#"{"error_code": ""}"#, r#"{"error_code": 404}"#] {
+            let trouble = Error::Unavailable(Reason::Status(status));
+            assert_eq!(judge(body), Err(trouble), "{body}");
+        }
+    }
+    assert_eq!(
+        api_keys().request(&api_keys().credential(KEY, Origin::Bearer).unwrap()).max_body_bytes,
+        1 << 14
+    );
 }
 
 #[test]

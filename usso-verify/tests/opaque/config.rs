@@ -59,11 +59,13 @@ type Change = fn(&mut Limits);
 
 #[test]
 fn a_limit_out_of_its_range_is_named() {
-    let changes: [(&str, Change); 12] = [
+    let changes: [(&str, Change); 14] = [
         ("positive_life", |limits| limits.positive_life = Duration::from_secs(301)),
         ("negative_life", |limits| limits.negative_life = Duration::from_secs(61)),
         ("positive_entries", |limits| limits.positive_entries = 0),
         ("positive_entries", |limits| limits.positive_entries = 1_000_001),
+        ("positive_bytes", |limits| limits.positive_bytes = (1 << 20) - 1),
+        ("positive_bytes", |limits| limits.positive_bytes = (4 << 30) + 1),
         ("negative_entries", |limits| limits.negative_entries = 0),
         ("negative_entries", |limits| limits.negative_entries = 1_000_001),
         ("concurrency", |limits| limits.concurrency = 0),

@@ -181,13 +181,37 @@ fn a_refresh_token_is_no_access_token() {
     for kind in ["refresh", "refresh_token", "N_A", "id_token", "one_time", ""] {
         assert_eq!(judge(good(json!({"token_type": kind}))), Err(Error::TokenType), "{kind}");
     }
-    for kind in [json!("bearer"), json!("DPoP"), json!("access"), json!(null)] {
+    for kind in [json!("bearer"), json!("access"), json!(null)] {
         assert!(judge(good(json!({"token_type": kind}))).is_ok(), "{kind}");
     }
     let own = introspection().token_types(&["mine"]).unwrap();
     assert!(own.judge(&answer(200, good(json!({"token_type": "Mine"}))), NOW).is_ok());
     let bearer = answer(200, good(json!({"token_type": "bearer"})));
     assert_eq!(own.judge(&bearer, NOW), Err(Error::TokenType));
+}
+
+#[test]
+fn a_token_for_dpop_that_names_no_key_is_refused() {
+    for kind in ["DPoP", "dpop"] {
+        for cnf in [json!(null), json!({}), json!({"x5t#S256": "x"})] {
+            let verdict = judge(good(json!({"token_type": kind, "cnf": cnf})));
+            assert_eq!(verdict, Err(Error::TokenType), "{kind} {cnf}");
+        }
+        assert!(judge(good(json!({"token_type": kind, "cnf": {"jkt": "x"}}))).is_ok());
+    }
+    assert_eq!(judge(good(json!({"token_type": "DPoP", "cnf": {"jkt": null}}))), Err(ODD));
+}
+
+#[test]
+fn an_answer_has_at_most_16_kib() {
+    let request = asked(client(), TOKEN);
+    assert_eq!(request.max_body_bytes, 1 << 14);
+    let filled = |bytes: usize| {
+        let empty = good(json!({"x": ""})).to_string().len();
+        judge(good(json!({"x": "a".repeat(bytes - empty)})))
+    };
+    assert!(filled(1 << 14).is_ok());
+    assert_eq!(filled((1 << 14) + 1), Err(ODD));
 }
 
 #[test]

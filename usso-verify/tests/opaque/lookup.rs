@@ -44,7 +44,7 @@ impl Issuer {
     fn usual(open: bool) -> Arc<Self> {
         Self::new(open, |body| {
             let known = body.contains("good");
-            Ok(if known { answer(200, json!({"sub": "user:1"})) } else { answer(404, "") })
+            Ok(if known { answer(200, json!({"sub": "user:1"})) } else { unknown() })
         })
     }
 
@@ -69,6 +69,10 @@ impl Fetch for Issuer {
             (self.script.lock().unwrap())(&body)
         })
     }
+}
+
+fn unknown() -> Response {
+    answer(404, json!({"error_code": "not_found"}))
 }
 
 const GOOD: &str = "usso_sk_good_0123456789";
@@ -257,7 +261,8 @@ async fn a_revoked_key_does_not_join_an_older_request() {
     for forget in forgets {
         let mut statuses = [200, 404].into_iter();
         let issuer = Issuer::new(false, move |_| {
-            Ok(answer(statuses.next().unwrap(), json!({"sub": "user:1"})))
+            let body = json!({"sub": "user:1", "error_code": "not_found"});
+            Ok(answer(statuses.next().unwrap(), body))
         });
         let lookup = lookup(&issuer);
         let start = || {

@@ -22,9 +22,7 @@ const NAME: &str = "https://sso.example";
 /// An issuer and a verifier that fetches its keys.
 fn remote() -> (TestIssuer, Verifier) {
     let issuer = TestIssuer::new(NAME);
-    let source = JwksSource::issuer(NAME).fetch(Arc::new(issuer.clone())).clock(issuer.clock());
-    let rules = Issuer::new(NAME, source.build().unwrap()).audience(AUDIENCE);
-    let verifier = Verifier::builder().issuer(rules).clock(issuer.clock()).build().unwrap();
+    let verifier = issuer.fetching_verifier(AUDIENCE);
     (issuer, verifier)
 }
 
@@ -165,6 +163,92 @@ async fn the_form_that_never_waits_wants_keys_rather_than_trust_overdue_ones() {
     issuer.clock().advance(Duration::from_secs(5000));
     assert_eq!(verifier.verify_local(&token), Err(VerifyError::KeysUnavailable));
     assert_eq!(verifier.verify(&token).await, Err(VerifyError::UnknownKey));
+}
+
+/// A verifier that fetches its keys when it is asked, and at whose source one request may wait.
+fn crowded() -> (TestIssuer, Verifier) {
+    let issuer = TestIssuer::new(NAME);
+    let source = JwksSource::issuer(NAME).fetch(Arc::new(issuer.clone())).clock(issuer.clock());
+    let source = source.without_task().max_waiters(1).build().unwrap();
+    let rules = Issuer::new(NAME, source).audience(AUDIENCE);
+    let verifier = Verifier::builder().issuer(rules).clock(issuer.clock()).build().unwrap();
+    (issuer, verifier)
+}
+
+#[tokio::test(start_paused = true)]
+async fn overdue_keys_are_not_trusted_because_too_many_wait() {
+    let (issuer, verifier) = crowded();
+    let stolen = issuer.kid();
+    assert!(verifier.verify(&token(&issuer)).await.is_ok());
+    issuer.rotate();
+    issuer.revoke(&stolen);
+    issuer.clock().advance(Duration::from_secs(8 * 3600));
+    issuer.slow(Duration::from_secs(2));
+    let first = issuer.mint().audience(AUDIENCE).signed_by(&stolen).sign();
+    let forged = issuer.mint().audience(AUDIENCE).signed_by(&stolen).subject("user:2").sign();
+    let (first, forged) = tokio::join!(verifier.verify(&first), verifier.verify(&forged));
+    assert_eq!(first, Err(VerifyError::UnknownKey));
+    assert_eq!(forged, Err(VerifyError::KeysUnavailable));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_key_that_nobody_can_ask_for_because_too_many_wait_is_a_503() {
+    let (issuer, verifier) = crowded();
+    let old = issuer.kid();
+    assert!(verifier.verify(&token(&issuer)).await.is_ok());
+    issuer.clock().advance(Duration::from_secs(60));
+    issuer.rotate();
+    issuer.slow(Duration::from_secs(2));
+    let stray = issuer.mint().audience(AUDIENCE).header("kid", "nobody").sign();
+    let wrong = issuer.mint().audience(AUDIENCE).header("kid", old).sign();
+    let good = token(&issuer);
+    let (stray, good, wrong) =
+        tokio::join!(verifier.verify(&stray), verifier.verify(&good), verifier.verify(&wrong));
+    assert_eq!(stray, Err(VerifyError::UnknownKey));
+    assert_eq!(good, Err(VerifyError::KeysUnavailable));
+    // The key is there, and the token is not its.
+    assert_eq!(wrong, Err(VerifyError::Signature));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_key_during_an_outage_is_a_503_and_a_random_one_in_good_times_a_401() {
+    let (issuer, verifier) = crowded();
+    assert!(verifier.verify(&token(&issuer)).await.is_ok());
+    let stray = |at: u32| issuer.mint().audience(AUDIENCE).header("kid", format!("k{at}")).sign();
+    for at in 0..9 {
+        issuer.clock().advance(Duration::from_secs(10));
+        assert_eq!(verifier.verify(&stray(at)).await, Err(VerifyError::UnknownKey));
+    }
+    issuer.clock().advance(Duration::from_secs(60));
+    issuer.rotate();
+    issuer.outage();
+    let fetches = issuer.fetches();
+    for _ in 0..20 {
+        let good = verifier.verify(&token(&issuer)).await;
+        assert_eq!(good, Err(VerifyError::KeysUnavailable));
+    }
+    assert_eq!(issuer.fetches(), fetches + 1);
+    issuer.recover();
+    issuer.clock().advance(Duration::from_secs(40));
+    assert!(verifier.verify(&token(&issuer)).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn withdrawing_the_last_key_takes_effect() {
+    let (issuer, verifier) = crowded();
+    let stolen = issuer.kid();
+    assert!(verifier.verify(&token(&issuer)).await.is_ok());
+    issuer.revoke(&stolen);
+    issuer.clock().advance(Duration::from_secs(1800));
+    let mint = || issuer.mint().audience(AUDIENCE).signed_by(&stolen).sign();
+    assert!(verifier.verify(&mint()).await.is_ok());
+    for _ in 0..30 {
+        issuer.clock().advance(Duration::from_secs(1800));
+        assert_eq!(verifier.verify(&mint()).await, Err(VerifyError::KeysUnavailable));
+    }
+    issuer.rotate();
+    issuer.clock().advance(Duration::from_secs(1800));
+    assert!(verifier.verify(&token(&issuer)).await.is_ok());
 }
 
 /// Answers about opaque credentials, and counts.

@@ -1,6 +1,8 @@
 //! How a scope is read.
 
-use usso_verify::scope::{Action, MAX_FILTERS, MAX_LENGTH, MAX_SEGMENTS, Scope, ScopeError};
+use usso_verify::scope::{
+    Action, MAX_FILTERS, MAX_LENGTH, MAX_SEGMENTS, MAX_WILDCARDS, Scope, ScopeError,
+};
 
 fn read(text: &str) -> Result<Scope, ScopeError> {
     Scope::parse(text)
@@ -87,6 +89,9 @@ fn what_is_no_scope_says_why() {
         (&long, ScopeError::TooLong),
         (&full, ScopeError::TooManyFilters),
         (&deep, ScopeError::TooManySegments),
+        (&format!("read:{}", "a*".repeat(MAX_WILDCARDS + 1)), ScopeError::TooManyWildcards),
+        (&format!("a?k={}", "?".repeat(MAX_WILDCARDS + 1)), ScopeError::TooManyWildcards),
+        (&format!("a?k={}", "?*".repeat(MAX_WILDCARDS / 2) + "?"), ScopeError::TooManyWildcards),
     ] {
         assert_eq!(read(text).err(), Some(error), "{text}");
     }
@@ -97,7 +102,9 @@ fn the_limits_themselves_are_allowed() {
     let long = "a".repeat(MAX_LENGTH);
     let deep = vec!["a"; MAX_SEGMENTS].join("/");
     let full = format!("a?{}", vec!["k=v"; MAX_FILTERS].join("&"));
-    for text in [long, deep, full] {
+    let wild = format!("{0}?k={0}", "a**".repeat(MAX_WILDCARDS));
+    let ones = format!("a?k={}", "?".repeat(MAX_WILDCARDS));
+    for text in [long, deep, full, wild, ones] {
         assert!(read(&text).is_ok(), "{text}");
     }
 }

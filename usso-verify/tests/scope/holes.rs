@@ -1,8 +1,8 @@
 //! The holes of the published engines, one test each. S and R are the numbers of the survey.
 
 use usso_verify::scope::{
-    Action, Filters, Matching, OwnerRule, Scopes, check_access, common_scopes, has_subset_scope,
-    is_subset, path_matches, scope_filters,
+    Action, Filters, MAX_LENGTH, Matching, OwnerRule, Scopes, check_access, common_scopes,
+    has_subset_scope, is_subset, path_matches, scope_filters,
 };
 
 use crate::values;
@@ -151,4 +151,40 @@ fn r5_the_query_is_percent_decoded() {
     let granted = ["read:files?email=a%2Bb%40example.com&name=A+B"];
     let request = values(&[("email", "a+b@example.com"), ("name", "A B")]);
     assert!(check_access(&granted, "files", "read", &[request]));
+}
+
+/// Scopes of the longest kind whose wildcards nearly match: each comparison used to cost the
+/// product of two lengths.
+fn nearly(lead: &str, tail: &str) -> Vec<String> {
+    let filled = |n: usize| {
+        let text = format!("read:f?a={lead}*{tail}{n:03}");
+        text.replace('#', &"a".repeat(MAX_LENGTH + 1 - text.len()))
+    };
+    (0..256).map(filled).collect()
+}
+
+#[test]
+fn wildcards_that_nearly_match_cost_little() {
+    let (a, b) = (nearly("*#b", ""), nearly("#", ""));
+    let request = [values(&[("a", &"a".repeat(MAX_LENGTH))])];
+    assert!(!check_access(&a, "f", "read", &request));
+    assert!(!has_subset_scope(&b[0], &a));
+    assert_eq!(common_scopes(&a, &b), [""; 0]);
+    assert!(common_scopes(&a, &a).len() < 256, "the steps are spent before the end");
+}
+
+#[test]
+fn a_decision_that_takes_too_long_is_no() {
+    let costly = "read:f?a=???????*b";
+    let miss = values(&[("a", &"a".repeat(MAX_LENGTH))]);
+    let hit = values(&[("a", "aaaaaaaab")]);
+    let decide = |misses: usize, scope: &str| {
+        let mut requests = vec![miss.clone(); misses];
+        requests.push(hit.clone());
+        Scopes::parse([costly, scope]).decide("f", "read", &requests)
+    };
+    assert!(decide(100, costly).is_allowed());
+    let denied = decide(1100, "read:f?a=aaaaaaaa*").explain();
+    assert_eq!(denied.matches("took too long").count(), 2, "{denied}");
+    assert!(decide(1100, "read:f").is_allowed(), "without wildcards nothing is spent");
 }

@@ -44,6 +44,19 @@ fn every_code_is_reached_by_a_token() {
 }
 
 #[test]
+fn every_challenge_can_be_written() {
+    use usso_verify::dpop::Error as Dpop;
+    let dpop = [Dpop::Missing, Dpop::Multiple, Dpop::Replayed, Dpop::Nonce, Dpop::Binding];
+    let errors = refused().into_iter().map(|(_, verdict)| verdict.unwrap_err());
+    for error in errors.chain(dpop.map(VerifyError::Dpop)) {
+        let challenge = error.challenge().unwrap().value().unwrap();
+        let scheme = if matches!(error, VerifyError::Dpop(_)) { "DPoP " } else { "Bearer " };
+        assert!(challenge.starts_with(scheme) && challenge.contains("error="), "{challenge}");
+    }
+    assert!(VerifyError::KeysUnavailable.challenge().is_none());
+}
+
+#[test]
 fn no_refusal_repeats_what_the_token_said() {
     for (code, verdict) in refused() {
         let error = verdict.unwrap_err();
