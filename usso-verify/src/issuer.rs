@@ -24,8 +24,7 @@ pub struct Issuer {
     pub(crate) name: String,
     pub(crate) keys: Arc<dyn KeySource>,
     audiences: Vec<String>,
-    any_audience: bool,
-    every_audience: bool,
+    meant: Meant,
     algorithms: Vec<Algorithm>,
     tenant: Option<String>,
     profile: Profile,
@@ -45,8 +44,7 @@ impl Issuer {
             name: name.into(),
             keys: Arc::new(keys),
             audiences: Vec::new(),
-            any_audience: false,
-            every_audience: false,
+            meant: Meant::OneOf,
             algorithms: Algorithm::ALL.to_vec(),
             tenant: None,
             profile: Profile::usso(),
@@ -86,14 +84,14 @@ impl Issuer {
     /// serves this one service.
     #[must_use]
     pub const fn any_audience(mut self) -> Self {
-        self.any_audience = true;
+        self.meant = Meant::Anybody;
         self
     }
 
     /// Requires that a token is for all of the audiences, not for one of them.
     #[must_use]
     pub const fn every_audience(mut self) -> Self {
-        self.every_audience = true;
+        self.meant = Meant::AllOf;
         self
     }
 
@@ -170,11 +168,12 @@ impl Issuer {
         if self.name.is_empty() {
             return Err(ConfigError::IssuerEmpty);
         }
-        if self.any_audience && !self.audiences.is_empty() {
+        let anybody = matches!(self.meant, Meant::Anybody);
+        if anybody && !self.audiences.is_empty() {
             return Err(ConfigError::AudienceContradiction(name()));
         }
         let named = !self.audiences.is_empty() && self.audiences.iter().all(|aud| !aud.is_empty());
-        if !self.any_audience && !named {
+        if !anybody && !named {
             return Err(ConfigError::AudienceMissing(name()));
         }
         if self.algorithms.is_empty() {
@@ -205,17 +204,16 @@ impl Issuer {
 
     /// Judges authenticated claims: what does not change with the time.
     pub(crate) fn judge_claims(&self, claims: &UserData) -> Result<(), VerifyError> {
-        let is_ours = |audience: &str| {
-            self.any_audience || self.audiences.iter().any(|accepted| accepted == audience)
-        };
-        let is_meant = if self.every_audience {
-            self.audiences.iter().all(|accepted| claims.aud.contains(accepted))
-        } else {
-            self.any_audience || claims.aud.iter().any(|audience| is_ours(audience))
+        let named = |audience: &str| self.audiences.iter().any(|named| named == audience);
+        let is_meant = match self.meant {
+            Meant::AllOf => self.audiences.iter().all(|named| claims.aud.contains(named)),
+            Meant::Anybody => true,
+            Meant::OneOf => claims.aud.iter().any(|audience| named(audience)),
         };
         if !is_meant {
             return Err(VerifyError::Audience);
         }
+        let is_ours = |audience: &str| matches!(self.meant, Meant::Anybody) || named(audience);
         self.profile.judge_claims(claims, is_ours)?;
         if self.tenant.is_some() && claims.tenant_id != self.tenant {
             return Err(VerifyError::Tenant);
@@ -233,6 +231,14 @@ impl fmt::Debug for Issuer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Issuer").field("name", &self.name).finish_non_exhaustive()
     }
+}
+
+/// For whom tokens must be, of the audiences that were named.
+#[derive(Clone, Copy)]
+enum Meant {
+    AllOf,
+    Anybody,
+    OneOf,
 }
 
 /// Picks the key a header asks for. The algorithm is the key's; the header must agree.

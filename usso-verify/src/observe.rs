@@ -103,7 +103,6 @@ mod facade {
         /// Counts what happens to the keys of an issuer, for
         /// [`JwksSourceBuilder::observer`](crate::JwksSourceBuilder::observer):
         /// `usso_verify_keys_total` with the labels `issuer` and `event`.
-        #[must_use]
         pub fn of_keys(issuer: &str) -> impl Fn(&JwksEvent) + Send + Sync + 'static {
             let issuer = issuer.to_owned();
             move |event: &JwksEvent| {
@@ -153,7 +152,6 @@ mod traces {
         /// Writes what happens to the keys of an issuer, for
         /// [`JwksSourceBuilder::observer`](crate::JwksSourceBuilder::observer): failures and stale
         /// keys as warnings.
-        #[must_use]
         pub fn of_keys(issuer: &str) -> impl Fn(&JwksEvent) + Send + Sync + 'static {
             let issuer = issuer.to_owned();
             move |event: &JwksEvent| {
