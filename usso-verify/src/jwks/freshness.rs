@@ -60,7 +60,7 @@ fn http_date(text: &str) -> Option<u64> {
     let (hour, minute, second) = (time.next()??, time.next()??, time.next()??);
     let sound = hour < 24 && minute < 60 && second <= 60 && time.next().is_none();
     let days = days_before(year, u64::try_from(month).ok()?) + day - 1;
-    (sound && parts.eq(["GMT"])).then_some(((days * 24 + hour) * 60 + minute) * 60 + second)
+    (sound && parts.eq(["GMT"])).then(|| ((days * 24 + hour) * 60 + minute) * 60 + second)
 }
 
 /// Counts the days from 1970 to the first of a month (0 is January).
@@ -144,6 +144,18 @@ mod tests {
         assert_eq!(fresh(&[("expires", "0")]), 60);
         assert_eq!(fresh(&[("expires", "Sun, 06 Nov 1904 08:49:37 GMT")]), 60);
         assert_eq!(fresh(&[("expires", later), ("cache-control", "max-age=61")]), 61);
+    }
+
+    #[test]
+    fn a_date_with_endless_numbers_is_refused_before_it_is_counted() {
+        // Found by fuzzing: an hour of 2^64 - 1.
+        for date in ["Sun, 06 Nov 1994 409000000000000000000:0:37 GMT"]
+            .into_iter()
+            .chain(["Sun, 06 Nov 1994 0:409000000000000000000:37 GMT"])
+            .chain(["Sun, 409000000000000000000 Nov 1994 0:0:0 GMT"])
+        {
+            assert_eq!(http_date(date), None, "{date}");
+        }
     }
 
     #[test]
