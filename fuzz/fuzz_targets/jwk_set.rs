@@ -13,7 +13,7 @@ fuzz_target!(|data: &[u8]| {
         let set = KeySet::from_jwks(&jwks);
         assert_eq!(set.len() + set.skipped(), jwks.keys.len());
         set.iter().for_each(|key| judge(key, data));
-        for key in &set {
+        for key in set.iter() {
             assert_eq!(set.get(key.kid()).unwrap().thumbprint(), key.thumbprint());
         }
     }

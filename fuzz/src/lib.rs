@@ -4,6 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use serde_json::{Value, json};
 use usso_verify::{Algorithm, Issuer, KeySet, Verifier, VerifyingKey};
 
 /// The issuer whose tokens are accepted.
@@ -37,6 +38,12 @@ pub fn accepts(token: &str) -> bool {
     let (first, again) = (VERIFIER.verify_at(token, NOW), VERIFIER.verify_at(token, NOW));
     assert_eq!(first.as_ref().err(), again.as_ref().err());
     first.is_ok()
+}
+
+/// The public key that goes with [`sign`], as a proof of possession embeds it.
+pub fn jwk() -> Value {
+    let x = base64_simd::URL_SAFE_NO_PAD.encode_to_string(PAIR.public_key());
+    json!({"kty": "OKP", "crv": "Ed25519", "x": x})
 }
 
 /// Signs any bytes as header and claims.
