@@ -351,6 +351,22 @@ async fn what_an_issuer_vouches_for_is_judged_against_the_request_and_the_revoca
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_opaque_credential_is_judged_by_the_time_that_was_asked_for() {
+    let (issuer, asked) = (TestIssuer::new(NAME), Arc::new(Asked::default()));
+    let list = Arc::new(RevocationList::new(10));
+    let verifier = opaque(&issuer, &asked, &list);
+    let good = "opaque-good-0123456789";
+    assert!(verifier.verify(good).await.is_ok());
+    let now = issuer.clock().now();
+    // Its issuer gave it an end; what it vouches for has no leeway.
+    assert!(verifier.verify_at(good, 1_750_009_998).is_ok());
+    assert_eq!(verifier.verify_at(good, 1_750_009_999), Err(VerifyError::Expired));
+    list.add(NAME, Revoked::Subject("user:7".into(), now + 1), now + 100, now).unwrap();
+    assert_eq!(verifier.verify_at(good, now + 99), Err(VerifyError::Revoked));
+    assert!(verifier.verify_at(good, now + 100).is_ok());
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_issuer_that_is_down_is_a_503_and_a_refused_credential_a_401() {
     let (issuer, asked) = (TestIssuer::new(NAME), Arc::new(Asked::default()));
     let verifier = opaque(&issuer, &asked, &Arc::new(RevocationList::new(10)));
