@@ -68,7 +68,7 @@ impl VerifierBuilder {
     ///
     /// An issuer of another name or without audience counts as none: its tokens are refused.
     ///
-    /// Up to `capacity` (at least one) tenants are kept with their keys: set it to the number of
+    /// About `capacity` (at least one) tenants are kept with their keys: set it to the number of
     /// tenants. With more of them the least used are pushed out, and at most `capacity` come in
     /// within 30 seconds; tokens of others are [`KeysUnavailable`](crate::VerifyError) meanwhile.
     ///

@@ -2,9 +2,12 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::RandomState;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use quick_cache::sync::Cache;
+use quick_cache::{Lifecycle, UnitWeighter};
 
 use crate::error::{ConfigError, VerifyError};
 use crate::issuer::Issuer;
@@ -26,7 +29,8 @@ pub(crate) struct Pattern {
     after: String,
     capacity: usize,
     resolve: Box<Resolve>,
-    found: Cache<String, Found>,
+    found: Cache<String, Found, UnitWeighter, RandomState, Pushed>,
+    pushed: Pushed,
     pace: Mutex<Pace>,
 }
 
@@ -35,6 +39,18 @@ pub(crate) struct Pattern {
 struct Found {
     issuer: Arc<Issuer>,
     until: u64,
+}
+
+/// Notices that a tenant was pushed out by another.
+#[derive(Clone, Default)]
+struct Pushed(Arc<AtomicBool>);
+
+impl Lifecycle<String, Found> for Pushed {
+    type RequestState = ();
+
+    fn on_evict(&self, (): &mut (), _: String, _: Found) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// How many issuers were made since when.
@@ -78,12 +94,19 @@ impl Issuers {
 
     /// Forgets the tenants that were found.
     pub(crate) fn clear(&self) {
-        self.patterns.iter().for_each(|pattern| pattern.found.clear());
+        for pattern in &self.patterns {
+            pattern.found.clear();
+            *pattern.pace.lock().unwrap_or_else(PoisonError::into_inner) = Pace::default();
+        }
     }
 
-    /// Says whether a tenant was pushed out by another, for good or for now.
-    pub(crate) fn is_crowded(&self) -> bool {
-        self.patterns.iter().any(|pattern| pattern.found.len() >= pattern.capacity)
+    /// Says whether a tenant was pushed out since this was last asked.
+    pub(crate) fn pushed_out(&self) -> bool {
+        let pushed = |pattern: &Pattern| {
+            let Pushed(flag) = &pattern.pushed;
+            flag.load(Ordering::Relaxed) && flag.swap(false, Ordering::Relaxed)
+        };
+        self.patterns.iter().filter(|pattern| pushed(pattern)).count() > 0
     }
 }
 
@@ -105,8 +128,12 @@ impl Pattern {
             return Err(ConfigError::PatternInvalid(text));
         }
         let (before, after) = (before.to_owned(), after.to_owned());
-        let (found, pace) = (Cache::new(capacity), Mutex::default());
-        Ok(Self { text, before, after, capacity, resolve, found, pace })
+        let (pace, pushed) = (Mutex::default(), Pushed::default());
+        // The parts of the cache do not fill evenly, and each has room for 32.
+        let room = capacity.saturating_add(capacity / 8).max(32);
+        let weight = u64::try_from(room).unwrap_or(u64::MAX);
+        let found = Cache::with(room, weight, UnitWeighter, RandomState::new(), pushed.clone());
+        Ok(Self { text, before, after, capacity, resolve, found, pushed, pace })
     }
 
     /// Finds a tenant's issuer; `None` if there is no such tenant.
@@ -133,23 +160,26 @@ impl Pattern {
             self.found.insert(tenant.to_owned(), found);
             return Some(Ok(issuer));
         }
-        if !self.may_make(now) {
-            return Some(Err(VerifyError::KeysUnavailable));
-        }
-        // Of two that resolve at once, both use the same issuer and so one source of keys.
-        let new = || Ok::<_, ()>(Found { issuer: Arc::new(issuer), until });
-        let found = self.found.get_or_insert_with(tenant, new).ok()?;
-        Some(Ok(found.issuer))
+        Some(self.make(tenant, issuer, now))
     }
 
-    /// Counts a new issuer, at most as many in half a minute as are kept.
-    fn may_make(&self, now: u64) -> bool {
+    /// Takes a new tenant in, at most as many in half a minute as are kept.
+    fn make(&self, tenant: &str, issuer: Issuer, now: u64) -> Result<Arc<Issuer>, VerifyError> {
         let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        // Of many that resolve at once, all use the first one's issuer and so one source of keys.
+        if let Some(found) = self.found.get(tenant) {
+            return Ok(found.issuer);
+        }
         if now.abs_diff(pace.since) >= PACE_SECONDS {
             *pace = Pace { since: now, made: 0 };
         }
+        if pace.made >= self.capacity {
+            return Err(VerifyError::KeysUnavailable);
+        }
         pace.made += 1;
-        pace.made <= self.capacity
+        let (issuer, until) = (Arc::new(issuer), now.saturating_add(TENANT_SECONDS));
+        self.found.insert(tenant.to_owned(), Found { issuer: Arc::clone(&issuer), until });
+        Ok(issuer)
     }
 }
 

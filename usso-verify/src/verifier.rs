@@ -458,7 +458,7 @@ impl Unsigned<'_, '_> {
         judge_times(&principal, leeway, now)?;
         if generation.is_some() {
             // A tenant that was pushed out must not live on in the tokens that are remembered.
-            if shared.issuers.is_crowded() {
+            if shared.issuers.pushed_out() {
                 shared.tokens.clear();
             }
             shared.tokens.remember(presented.token, &principal, shared.clock.now());

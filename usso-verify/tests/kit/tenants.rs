@@ -1,7 +1,7 @@
 //! Tenants: fixed, of the request, or in the issuer's name.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier, Mutex};
 use std::time::Duration;
 
 use usso_verify::{ConfigError, Issuer, KeySet, Presented, Verifier, VerifyError};
@@ -96,6 +96,69 @@ fn a_tenant_that_is_gone_is_refused_within_minutes_or_at_once_after_clearing() {
     known.store(false, Ordering::SeqCst);
     verifier.clear_cache();
     assert_eq!(verifier.verify_local(&of(&issuer, "a")), Err(VerifyError::UnknownIssuer));
+}
+
+#[test]
+fn as_many_tenants_as_there_is_room_for_come_in_at_once_and_their_tokens_are_remembered() {
+    for count in [1, 2, 100] {
+        let (issuer, known) = (issuer(), Arc::new(AtomicBool::new(true)));
+        let (verifier, _) = tenants(&issuer, count, known);
+        let tokens: Vec<_> = (0..count).map(|at| of(&issuer, &format!("t{at}"))).collect();
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for token in &tokens {
+                        assert!(verifier.verify_local(token).is_ok());
+                    }
+                });
+            }
+        });
+        assert_eq!(verifier.cached_tokens(), count);
+    }
+}
+
+#[test]
+fn those_who_find_a_tenant_at_once_count_as_one() {
+    let (issuer, together) = (issuer(), Arc::new(Barrier::new(8)));
+    let (keys, all) = (Arc::new(issuer.keys()), Arc::clone(&together));
+    let verifier = Verifier::builder()
+        .tenants("https://{tenant}.sso.example", 1, move |_| {
+            all.wait();
+            Some(Issuer::new("https://a.sso.example", Arc::clone(&keys)).audience(AUDIENCE))
+        })
+        .clock(issuer.clock())
+        .build()
+        .unwrap();
+    let token = of(&issuer, "a");
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| assert!(verifier.verify_local(&token).is_ok()));
+        }
+    });
+}
+
+#[test]
+fn the_keys_of_tenants_that_were_pushed_out_are_let_go() {
+    let (issuer, held) = (issuer(), Arc::new(Mutex::new(Vec::new())));
+    let (keys, list) = (issuer.keys(), Arc::clone(&held));
+    let verifier = Verifier::builder()
+        .tenants("https://{tenant}.sso.example", 40, move |tenant| {
+            let own = Arc::new(keys.clone());
+            list.lock().unwrap().push(Arc::downgrade(&own));
+            let name = format!("https://{tenant}.sso.example");
+            Some(Issuer::new(name, own).audience(AUDIENCE))
+        })
+        .clock(issuer.clock())
+        .build()
+        .unwrap();
+    for at in 0..400 {
+        assert!(verifier.verify_local(&of(&issuer, &format!("t{at}"))).is_ok());
+        if at % 40 == 39 {
+            issuer.clock().advance(Duration::from_secs(30));
+        }
+    }
+    let alive = held.lock().unwrap().iter().filter(|keys| keys.strong_count() > 0).count();
+    assert!(alive <= 64, "{alive}");
 }
 
 #[test]
