@@ -88,6 +88,16 @@ impl Principal {
         inside.then_some(()).ok_or(Denied::Workspace)
     }
 
+    /// Requires a caller of this tenant.
+    ///
+    /// # Errors
+    ///
+    /// [`Denied::Tenant`].
+    pub fn require_tenant(&self, tenant: &str) -> Result<(), Denied> {
+        let inside = self.tenant_id.as_deref() == Some(tenant);
+        inside.then_some(()).ok_or(Denied::Tenant)
+    }
+
     /// Requires a service account.
     ///
     /// # Errors
@@ -134,6 +144,8 @@ pub enum Denied {
     Service,
     /// The caller must authenticate again, or better.
     StepUp(StepUp),
+    /// The caller is of another tenant.
+    Tenant,
     /// The token is not limited to this workspace.
     Workspace,
 }
@@ -147,6 +159,7 @@ impl Denied {
             Self::Scope(_) => "access.scope",
             Self::Service => "access.service",
             Self::StepUp(step_up) => step_up.problem.code(),
+            Self::Tenant => "access.tenant",
             Self::Workspace => "access.workspace",
         }
     }
@@ -179,7 +192,7 @@ impl Denied {
 }
 
 /// RFC 6749 §3.3: what may be written as a scope. A path with a space in it may not.
-fn is_scope_token(scope: &str) -> bool {
+pub(crate) fn is_scope_token(scope: &str) -> bool {
     scope.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
 }
 
@@ -190,6 +203,7 @@ impl fmt::Display for Denied {
             Self::Scope(scope) => return write!(f, "the scope {scope:?} is missing"),
             Self::Service => "only for service accounts",
             Self::StepUp(step_up) => return step_up.fmt(f),
+            Self::Tenant => "the caller is of another tenant",
             Self::Workspace => "the token is not for this workspace",
         })
     }

@@ -43,6 +43,7 @@ pub mod call;
 pub mod certificate;
 pub mod challenge;
 pub mod dpop;
+pub mod guard;
 pub mod json;
 pub mod jwks;
 pub mod opaque;

@@ -9,6 +9,7 @@
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use crate::builder::VerifierBuilder;
 use crate::claims::UserData;
@@ -166,6 +167,14 @@ impl Verifier {
     #[must_use]
     pub fn dpop(&self) -> &dpop::Verifier {
         &self.shared.dpop
+    }
+
+    pub(crate) fn now(&self) -> u64 {
+        self.shared.clock.now()
+    }
+
+    pub(crate) fn leeway(&self) -> Duration {
+        Duration::from_secs(self.shared.leeway)
     }
 
     /// Forgets every token that was verified before, so that each is verified from its signature

@@ -74,10 +74,14 @@ impl Realm {
 }
 
 /// Says whether this is `b64token` of RFC 6750 §2.1 (`token68` of RFC 9110 §11.2).
-pub(super) fn is_token68(text: &str) -> bool {
+///
+/// Every byte is looked at, without branches: this is done for each request.
+pub(crate) fn is_token68(text: &str) -> bool {
     let body = text.trim_end_matches('=');
-    !body.is_empty()
-        && body.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte))
+    let sound = |byte: u8| {
+        byte.is_ascii_alphanumeric() | matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/')
+    };
+    !body.is_empty() & body.bytes().fold(true, |all, byte| all & sound(byte))
 }
 
 #[cfg(test)]

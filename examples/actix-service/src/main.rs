@@ -1,0 +1,2 @@
+//! An actix service that verifies its callers.
+fn main() {}

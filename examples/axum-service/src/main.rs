@@ -1,0 +1,2 @@
+//! An axum service that verifies its callers.
+fn main() {}

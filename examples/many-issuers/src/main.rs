@@ -1,0 +1,2 @@
+//! A service for many tenants, each with an issuer of its own.
+fn main() {}

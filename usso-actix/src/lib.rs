@@ -1,0 +1,1 @@
+//! usso for actix-web.
