@@ -24,7 +24,7 @@ use crate::{
         limit::Reached,
         refusal::{Fault, Stop},
         text,
-        time::{Clock, SystemClock},
+        time::{Clock, SystemClock, UnixTime},
     },
     schema::MIGRATIONS,
     session::keys::{self, LoadedKeys},
@@ -201,6 +201,10 @@ impl Usso {
             received_at: self.ports.clock.now(),
             caches: Arc::clone(&self.caches),
         }
+    }
+
+    pub(crate) fn now(&self) -> UnixTime {
+        self.ports.clock.now()
     }
 
     /// Reads a tenant, up to five seconds old where another instance changed it.

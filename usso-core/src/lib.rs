@@ -7,6 +7,7 @@ pub mod directory;
 mod engine;
 pub mod flow;
 pub mod kernel;
+mod local;
 #[cfg(test)]
 mod refusals;
 mod schema;
@@ -16,4 +17,5 @@ pub mod store;
 pub use config::{Config, Limits};
 pub use deps::Deps;
 pub use engine::{Ports, StartError, TenantHint, Usso};
+pub use local::Local;
 pub use schema::MIGRATIONS;

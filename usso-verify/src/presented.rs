@@ -99,6 +99,14 @@ impl<'t> Presented<'t> {
     }
 }
 
+impl<'t> Presented<'t> {
+    /// Gives the token, of which nothing is known yet.
+    #[must_use]
+    pub const fn token(&self) -> &'t str {
+        self.token
+    }
+}
+
 impl Presented<'_> {
     /// Says whether this cannot be a signed token, which has three segments.
     #[cfg(feature = "remote")]

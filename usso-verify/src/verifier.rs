@@ -313,6 +313,9 @@ impl Verifier {
         presented: &Presented<'_>,
         at: Moment,
     ) -> Option<Result<Principal, VerifyError>> {
+        if presented.origin == Origin::KeyHeader {
+            return None;
+        }
         let principal = self.recall(presented.token, at.present)?;
         Some(self.admit(&principal, presented, at.judged).map(|()| principal))
     }

@@ -11,17 +11,13 @@ use std::{
 
 use axum::{
     Json, Router,
-    extract::{FromRequestParts, State},
-    http::{StatusCode, header::AUTHORIZATION, request::Parts},
+    extract::{FromRef, State},
+    http::StatusCode,
     routing::get,
 };
 use tokio::{net::TcpListener, sync::Mutex};
-use usso_axum::HttpConfig;
-use usso_core::{
-    TenantHint, Usso,
-    kernel::{event::Origin, refusal::Stop},
-    session::token::authenticate,
-};
+use usso_axum::{Auth, Authenticated, HttpConfig};
+use usso_core::{Local, Usso};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -40,15 +36,20 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(axum::serve(listener, service).await?)
 }
 
-#[derive(Clone)]
+#[derive(Clone, FromRef)]
 struct App {
-    usso: Usso,
-    notes: Arc<Mutex<HashMap<String, Vec<String>>>>,
+    auth: Auth,
+    notes: Notes,
 }
+
+/// By the `sub` of whom they belong to.
+type Notes = Arc<Mutex<HashMap<String, Vec<String>>>>;
 
 /// The app's own routes; usso answers all others.
 fn app(usso: Usso) -> Router {
-    let state = App { usso: usso.clone(), notes: Arc::default() };
+    // Who signed out or was suspended a moment ago is refused: the engine itself is asked.
+    let auth = Auth::new(Local::new(&usso));
+    let state = App { auth, notes: Arc::default() };
     let own = Router::new()
         .route("/", get(async || "Notes, each to their own."))
         .route("/notes", get(list).post(add))
@@ -56,37 +57,14 @@ fn app(usso: Usso) -> Router {
     own.merge(usso_axum::router(usso, HttpConfig::default()))
 }
 
-async fn list(State(app): State<App>, SignedIn(user): SignedIn) -> Json<Vec<String>> {
-    let notes = app.notes.lock().await;
-    Json(notes.get(&user).cloned().unwrap_or_default())
+async fn list(State(notes): State<Notes>, caller: Authenticated) -> Json<Vec<String>> {
+    let notes = notes.lock().await;
+    Json(notes.get(&caller.sub).cloned().unwrap_or_default())
 }
 
-async fn add(State(app): State<App>, SignedIn(user): SignedIn, note: String) -> StatusCode {
-    app.notes.lock().await.entry(user).or_default().push(note);
+async fn add(State(notes): State<Notes>, caller: Authenticated, note: String) -> StatusCode {
+    notes.lock().await.entry(caller.sub.clone()).or_default().push(note);
     StatusCode::CREATED
-}
-
-/// The id of the user whose access token came with the request.
-struct SignedIn(String);
-
-impl FromRequestParts<App> for SignedIn {
-    type Rejection = StatusCode;
-
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, StatusCode> {
-        let header = parts.headers.get(AUTHORIZATION);
-        let text = header.and_then(|value| value.to_str().ok());
-        let token = text.and_then(|text| text.strip_prefix("Bearer "));
-        let token = token.ok_or(StatusCode::UNAUTHORIZED)?;
-        let tenant = app.usso.find_tenant(TenantHint::default()).await;
-        let Ok(Some(tenant)) = tenant else {
-            return Err(StatusCode::SERVICE_UNAVAILABLE);
-        };
-        match authenticate(&app.usso.deps(tenant, Origin::default()), token).await {
-            Ok(caller) => Ok(Self(caller.user.id.to_string())),
-            Err(Stop::Refused(_)) => Err(StatusCode::UNAUTHORIZED),
-            Err(Stop::Fault(_)) => Err(StatusCode::SERVICE_UNAVAILABLE),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
-use usso_verify::{Presented, UserData, VerifyError};
+use usso_verify::{Presented, Principal, VerifyError};
 
 use super::{
     Refused, Session,
@@ -94,7 +94,7 @@ pub struct Caller {
     /// The session, as stored.
     pub session: Session,
     /// The claims of the token.
-    pub claims: UserData,
+    pub claims: Principal,
 }
 
 /// Says who is behind an access token of this tenant.
@@ -106,14 +106,17 @@ pub struct Caller {
 ///
 /// [`Refused::TenantSuspended`], [`Refused::Token`] if the token is not valid here, [`Refused::Ended`] if its session is over,
 /// [`Stop::Fault`] if the store failed.
-pub async fn authenticate(deps: &Deps, token: &str) -> Result<Caller, Stop<Refused>> {
+pub async fn authenticate<'t>(
+    deps: &Deps,
+    presented: impl Into<Presented<'t>>,
+) -> Result<Caller, Stop<Refused>> {
+    let tenant = deps.tenant.id.to_string();
+    let presented = presented.into().tenant(&tenant);
     if !deps.tenant.is_active() {
         return Err(Stop::Refused(Refused::TenantSuspended));
     }
     let now = deps.clock.now();
     let mut keys = keys::load(deps).await?;
-    let tenant = deps.tenant.id.to_string();
-    let presented = Presented::bearer(token).tenant(&tenant);
     let mut verified = keys.verifier().verify_at(presented, now.seconds());
     if matches!(verified, Err(VerifyError::UnknownKey)) && keys.may_be_stale(now) {
         // Another instance may have rotated the keys since they were read.
@@ -133,5 +136,5 @@ pub async fn authenticate(deps: &Deps, token: &str) -> Result<Caller, Stop<Refus
     if session.user != user.id || !session.is_alive(&user, now) {
         return Err(ended());
     }
-    Ok(Caller { user, session, claims: claims.to_user_data() })
+    Ok(Caller { user, session, claims })
 }

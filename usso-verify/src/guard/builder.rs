@@ -143,10 +143,9 @@ fn is_token(name: &str) -> bool {
 
 /// As browsers write it: in lower case, without a path, without the port that the scheme has anyway.
 fn is_origin(origin: &str) -> bool {
-    let Some(uri) = HttpUri::parse(origin) else {
-        return false;
-    };
-    uri.normalized().is_some_and(|normal| normal.strip_suffix('/') == Some(origin))
+    let normal = HttpUri::parse(origin).and_then(|uri| uri.normalized());
+    // A star is a character that names may have, but who writes one means many origins.
+    normal.is_some_and(|normal| normal.strip_suffix('/') == Some(origin)) && !origin.contains('*')
 }
 
 /// Why a guard was not built. The text names the setting and the fix.

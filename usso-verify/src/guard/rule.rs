@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::refusal::Refusal;
 use crate::access::{Denied, Values};
 use crate::principal::Principal;
-use crate::scope::{Scope, ScopeError};
+use crate::scope::{Decision, Scope, ScopeError, Scopes};
 use crate::step_up::Requirement;
 
 /// What a route needs of its caller. All of it must be there. A new one needs only that there is a
@@ -122,6 +122,9 @@ impl Rule {
         });
         let values = values.collect::<Result<Vec<_>, _>>()?;
         let (action, path) = (read.action().as_str().to_owned(), read.path().to_owned());
+        if let Decision::Invalid(error) = Scopes::default().decide(&path, &action, &[]) {
+            return Err(InvalidRule::Scope(error));
+        }
         self.scopes.push(Needed { action, path, values });
         Ok(self)
     }

@@ -130,6 +130,16 @@ impl Mint {
         format!("{message}.{signature}")
     }
 
+    /// Signs the token and gives the value of the header `Authorization`.
+    ///
+    /// # Panics
+    ///
+    /// As [`sign`](Self::sign).
+    #[must_use]
+    pub fn authorization(self) -> String {
+        format!("Bearer {}", self.sign())
+    }
+
     fn listed(mut self, claim: &str, item: &str) -> Self {
         if let Value::Array(items) = self.claims.entry(claim).or_insert_with(|| json!([])) {
             items.push(item.into());

@@ -27,6 +27,7 @@ mod issuer;
 mod malformed;
 mod mint;
 mod prover;
+pub mod requests;
 mod signer;
 
 pub use clock::TestClock;

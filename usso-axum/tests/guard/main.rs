@@ -1,0 +1,5 @@
+//! The layer and the extractors, in real routers.
+#![cfg(test)]
+
+mod layers;
+mod table;
