@@ -1,4 +1,8 @@
-#![doc = include_str!("../README.md")]
+#![cfg_attr(feature = "remote", doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(feature = "remote"),
+    doc = "Verified callers for axum and tower. See the README, or the documentation with all features."
+)]
 
 #[cfg(feature = "server")]
 mod api;
@@ -11,8 +15,10 @@ pub use api::router;
 pub use guard::{Auth, Authenticated, Gate, Gated, MaybeAuthenticated, Refused, Require};
 #[cfg(feature = "server")]
 pub use http::config::{HttpConfig, MetricsAccess};
+#[cfg(feature = "testing")]
+pub use usso_verify::testing;
 pub use usso_verify::{
-    Principal, UserData,
+    self as verify, Principal, UserData,
     guard::{
         Answer, Authenticator, Authority, Guard, GuardBuilder, InvalidGuard, InvalidRule, Policy,
         Refusal, Rule, require,

@@ -53,6 +53,20 @@ impl Issuer {
         }
     }
 
+    /// Names an issuer whose keys are found by discovery, at the first token and whenever they have
+    /// changed. For other settings of the keys, such as plain HTTP to this machine, make a
+    /// [`JwksSource`](crate::JwksSource) and call [`new`](Self::new).
+    ///
+    /// # Errors
+    ///
+    /// [`SetupError`](crate::SetupError), if the name is not an `https` URL without query and fragment.
+    #[cfg(feature = "remote")]
+    pub fn discover(name: impl Into<String>) -> Result<Self, crate::SetupError> {
+        let name = name.into();
+        let keys = crate::JwksSource::issuer(name.as_str()).build()?;
+        Ok(Self::new(name, keys))
+    }
+
     /// Sets what kind of tokens the issuer's are. Settings that belong to the profile
     /// ([`token_types`](Self::token_types) and those below it) come after this call: set before,
     /// they would be lost, and the verifier is not built.
