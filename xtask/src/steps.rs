@@ -49,6 +49,8 @@ const CLIPPY_CORE: &[&str] =
     &["clippy", "-p", "usso-core", "--no-default-features", "--", "-D", "warnings"];
 const CLIPPY_AXUM: &[&str] =
     &["clippy", "-p", "usso-axum", "--no-default-features", "--", "-D", "warnings"];
+const CLIPPY_ACTIX: &[&str] =
+    &["clippy", "-p", "usso-actix", "--no-default-features", "--", "-D", "warnings"];
 
 /// Everything a change must pass, in order. A new step is a new line.
 pub(crate) const STEPS: &[Step] = &[
@@ -99,6 +101,12 @@ pub(crate) const STEPS: &[Step] = &[
         about: "clippy on usso-axum without features",
         group: Group::Lint,
         work: Work::Cargo(CLIPPY_AXUM, &[]),
+    },
+    Step {
+        name: "clippy-actix",
+        about: "clippy on usso-actix without features",
+        group: Group::Lint,
+        work: Work::Cargo(CLIPPY_ACTIX, &[]),
     },
     Step {
         name: "wasm",
