@@ -12,7 +12,9 @@ mod http;
 
 #[cfg(feature = "server")]
 pub use api::router;
-pub use guard::{Auth, Authenticated, Gate, Gated, MaybeAuthenticated, Refused, Require};
+pub use guard::{
+    Auth, Authenticated, Gate, Gated, MaybeAuthenticated, Protected, Refused, Require,
+};
 #[cfg(feature = "server")]
 pub use http::config::{HttpConfig, MetricsAccess};
 #[cfg(feature = "testing")]

@@ -311,3 +311,19 @@ async fn a_refused_upgrade_is_an_answer_and_no_upgrade() {
     let (status, body) = send(&app, request.body(Body::empty()).unwrap()).await;
     assert!(status == 401 && body.contains("access.token_missing"));
 }
+
+#[tokio::test]
+async fn a_protected_router_is_closed_but_for_what_is_named() {
+    let issuer = issuer();
+    let auth = auth(&issuer);
+    let nested = Router::new().route("/", get(async || "nested"));
+    let closed = Router::new().nest("/nested", nested).route("/me", get(subject));
+    let open = Router::new().route("/open", get(async || "open"));
+    let app = auth.protect(closed).open(open).with_state(auth).into_router();
+    for path in ["/nested/", "/me", "/nothing", "//open", "/open/"] {
+        assert_eq!(send(&app, request(path, "Bearer x")).await.0, 401, "{path}");
+    }
+    assert_eq!(send(&app, request("/open", "Bearer x")).await, (200, "open".into()));
+    let good = issuer.mint().audience(AUDIENCE).authorization();
+    assert_eq!(send(&app, request("/me", &good)).await, (200, "user:1".into()));
+}
