@@ -63,7 +63,7 @@ fuzz_target!(|data: &[u8]| {
             assert!(!token.is_empty() && token.bytes().all(allowed));
             let source = if count("authorization") > 0 {
                 "authorization"
-            } else if has(&headers, "cookie", token) {
+            } else if has_cookie(&headers, token) {
                 "cookie"
             } else {
                 "x-api-key"
@@ -87,6 +87,13 @@ fuzz_target!(|data: &[u8]| {
         assert!(grpc || serde_json::from_str::<serde_json::Value>(&answer.body).is_ok());
     }
 });
+
+fn has_cookie(headers: &Lines<'_>, token: &str) -> bool {
+    let cookie = format!("t={token}");
+    let lines = headers.0.iter().filter(|(name, _)| *name == "cookie");
+    let mut pairs = lines.flat_map(|(_, line)| line.split(|byte| *byte == b';'));
+    pairs.any(|pair| pair.trim_ascii() == cookie.as_bytes())
+}
 
 fn has(headers: &Lines<'_>, name: &str, token: &str) -> bool {
     let mut values = headers.0.iter().filter(|(own, _)| *own == name);

@@ -90,6 +90,11 @@ impl Principal {
 
     /// Requires a caller of this tenant.
     ///
+    /// # Security
+    ///
+    /// The claim `tenant_id` is what the issuer writes. Where one of several issuers is not trusted
+    /// for every tenant, pin it to its own: [`Issuer::tenant`](crate::Issuer::tenant).
+    ///
     /// # Errors
     ///
     /// [`Denied::Tenant`].
@@ -200,7 +205,7 @@ impl fmt::Display for Denied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Role(role) => return write!(f, "the role {role:?} is missing"),
-            Self::Scope(scope) => return write!(f, "the scope {scope:?} is missing"),
+            Self::Scope(scope) => return write!(f, "no scope allows {scope:?} here"),
             Self::Service => "only for service accounts",
             Self::StepUp(step_up) => return step_up.fmt(f),
             Self::Tenant => "the caller is of another tenant",

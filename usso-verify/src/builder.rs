@@ -72,6 +72,9 @@ impl VerifierBuilder {
     /// tenants. With more of them the least used are pushed out, and at most `capacity` come in
     /// within 30 seconds; tokens of others are [`KeysUnavailable`](crate::VerifyError) meanwhile.
     ///
+    /// Where `resolve` makes a [`JwksSource`](crate::JwksSource), let all share one
+    /// [`HttpFetch`](crate::HttpFetch): each that is built without has a client of its own.
+    ///
     /// # Security
     ///
     /// Anybody can write any label into a token. A `resolve` that accepts them all lets strangers

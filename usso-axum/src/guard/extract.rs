@@ -32,7 +32,13 @@ pub struct Authenticated<T = Principal>(pub T);
 pub struct MaybeAuthenticated<T = Principal>(pub Option<T>);
 
 /// The verified caller, who may do what the [`Policy`] asks for.
-pub struct Require<P>(pub Principal, PhantomData<fn() -> P>);
+///
+/// It reads as the [`Principal`]; `Require { caller, .. }: Require<MyPolicy>` takes that out.
+pub struct Require<P> {
+    /// The caller.
+    pub caller: Principal,
+    policy: PhantomData<fn() -> P>,
+}
 
 impl<T, S> FromRequestParts<S> for Authenticated<T>
 where
@@ -96,7 +102,7 @@ where
             Err(invalid) => Err(invalid.into()),
         };
         let caller = caller.map_err(|refusal| auth.refuse(refusal, parts))?;
-        Ok(Self(caller, PhantomData))
+        Ok(Self { caller, policy: PhantomData })
     }
 }
 
@@ -112,6 +118,6 @@ impl<P> Deref for Require<P> {
     type Target = Principal;
 
     fn deref(&self) -> &Principal {
-        &self.0
+        &self.caller
     }
 }

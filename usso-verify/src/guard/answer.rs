@@ -59,8 +59,8 @@ impl Answer {
         headers.extend(style.nonce.map(|nonce| ("dpop-nonce", nonce)));
         let mut answer =
             Self { status: refusal.status(), code: refusal.code(), headers, body: String::new() };
-        if is_grpc(head) {
-            answer.make_grpc(refusal);
+        if let Some(kind) = grpc_kind(head) {
+            answer.make_grpc(refusal, kind);
         } else {
             answer.headers.push(("content-type", "application/json".to_owned()));
             answer.body = body(refusal, request_id(head));
@@ -69,7 +69,7 @@ impl Answer {
     }
 
     /// gRPC has its own status, and all of an answer without content in the headers.
-    fn make_grpc(&mut self, refusal: &Refusal) {
+    fn make_grpc(&mut self, refusal: &Refusal, kind: &str) {
         let status = match self.status {
             401 => "16", // UNAUTHENTICATED
             403 => "7",  // PERMISSION_DENIED
@@ -78,7 +78,7 @@ impl Answer {
             _ => "13",   // INTERNAL
         };
         self.status = 200;
-        self.headers.push(("content-type", "application/grpc".to_owned()));
+        self.headers.push(("content-type", kind.to_owned()));
         self.headers.push(("grpc-status", status.to_owned()));
         let message = format!("{}: {refusal}", self.code);
         self.headers.push(("grpc-message", percent_encoded(&message)));
@@ -142,8 +142,13 @@ fn is_dpop<H: Headers>(head: &Head<'_, H>) -> bool {
     matches!(head.single("authorization"), Single::Once(value) if scheme(value))
 }
 
-fn is_grpc<H: Headers>(head: &Head<'_, H>) -> bool {
-    matches!(head.single("content-type"), Single::Once(kind) if kind.starts_with(b"application/grpc"))
+/// The kind of gRPC that the client speaks, if it does.
+fn grpc_kind<H: Headers>(head: &Head<'_, H>) -> Option<&'static str> {
+    let Single::Once(kind) = head.single("content-type") else {
+        return None;
+    };
+    let kinds = ["application/grpc-web-text", "application/grpc-web", "application/grpc"];
+    kinds.into_iter().find(|known| kind.starts_with(known.as_bytes()))
 }
 
 /// The id under which the request is in the logs, if whoever stands before the service gave it one.

@@ -46,7 +46,7 @@ impl Refusal {
         match self {
             Self::ApiKeyMalformed => "access.api_key_malformed",
             Self::AuthorizationMalformed => "access.authorization_malformed",
-            Self::Claims => "token.claims",
+            Self::Claims => "access.claims",
             Self::CookieAmbiguous => "access.cookie_ambiguous",
             Self::CrossSite => "request.cross_site",
             Self::Denied(denied) => denied.code(),
@@ -67,8 +67,9 @@ impl Refusal {
     pub const fn status(&self) -> u16 {
         match self {
             Self::ApiKeyMalformed | Self::AuthorizationMalformed | Self::CookieAmbiguous => 400,
-            Self::Claims | Self::Missing | Self::Scheme => 401,
-            Self::CrossSite => 403,
+            Self::Missing | Self::Scheme => 401,
+            // The next token would not have them either.
+            Self::Claims | Self::CrossSite => 403,
             Self::Denied(denied) => denied.status(),
             Self::GuardMissing | Self::InvalidRule(_) | Self::PathParameter(_) => 500,
             Self::Token(error) => error.status(),
@@ -84,9 +85,8 @@ impl Refusal {
             Self::ApiKeyMalformed | Self::AuthorizationMalformed | Self::CookieAmbiguous => {
                 Some(ErrorCode::InvalidRequest)
             }
-            Self::Claims => Some(ErrorCode::InvalidToken),
             Self::Denied(Denied::StepUp(_)) => Some(ErrorCode::InsufficientUserAuthentication),
-            Self::Denied(_) => Some(ErrorCode::InsufficientScope),
+            Self::Claims | Self::Denied(_) => Some(ErrorCode::InsufficientScope),
             Self::Token(error) => error.challenge_error(),
             Self::CrossSite
             | Self::GuardMissing

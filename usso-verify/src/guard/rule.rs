@@ -143,6 +143,10 @@ impl Rule {
     }
 
     /// Needs a caller of this tenant; `{tenant}` takes its id from the path of the request.
+    ///
+    /// # Security
+    ///
+    /// With several issuers see [`Principal::require_tenant`].
     pub fn tenant(mut self, tenant: &str) -> Self {
         self.tenant = Some(Text::of(tenant));
         self

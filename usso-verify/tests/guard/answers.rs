@@ -25,7 +25,7 @@ fn every_refusal_has_its_code_and_status() {
     let every = [
         (Refusal::ApiKeyMalformed, "access.api_key_malformed", 400),
         (Refusal::AuthorizationMalformed, "access.authorization_malformed", 400),
-        (Refusal::Claims, "token.claims", 401),
+        (Refusal::Claims, "access.claims", 403),
         (Refusal::CookieAmbiguous, "access.cookie_ambiguous", 400),
         (Refusal::CrossSite, "request.cross_site", 403),
         (Refusal::Denied(Denied::Service), "access.service", 403),
@@ -111,6 +111,12 @@ fn grpc_gets_its_own_status_in_the_headers() {
         assert_eq!(header(&answer, "grpc-status"), [status]);
         assert_eq!(header(&answer, "content-type"), ["application/grpc"]);
         assert!(header(&answer, "grpc-message")[0].starts_with(refusal.code()));
+    }
+    for kind in ["application/grpc-web", "application/grpc-web-text"] {
+        let sent = format!("{kind}+proto");
+        let head = Head::new("POST", "/", [("content-type", sent.as_str())]);
+        let answer = guard(&issuer()).answer(&Refusal::Missing, &head);
+        assert_eq!(header(&answer, "content-type"), [kind]);
     }
     let role = Refusal::Denied(Denied::Role("50 % é\n".into()));
     let head = Head::new("POST", "/", [("content-type", "application/grpc")]);

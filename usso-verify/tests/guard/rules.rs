@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use usso_verify::{
     Denied,
-    guard::{InvalidRule, Refusal, Rule, require},
+    guard::{Head, InvalidRule, Refusal, Rule, require},
     step_up::Requirement,
 };
 
-use super::{admitted, issuer};
+use super::{AUDIENCE, admitted, guard, issuer};
 
 #[tokio::test]
 async fn all_of_a_rule_must_hold() {
@@ -53,6 +53,16 @@ async fn a_part_that_the_path_has_not_opens_nothing() {
         assert!(rule.reads_path());
     }
     assert!(!require("read:files?kind=public").unwrap().tenant("org_1").reads_path());
+}
+
+#[tokio::test]
+async fn an_empty_part_of_the_path_is_none() {
+    let issuer = issuer();
+    let header = issuer.mint().audience(AUDIENCE).tenant("").authorization();
+    let head = Head::new("GET", "//notes", [("authorization", header.as_str())]);
+    let rule = Rule::new().tenant("{tenant}");
+    let refusal = guard(&issuer).admit(&head, &rule, |_| Some(String::new())).await;
+    assert_eq!(refusal, Err(Refusal::PathParameter("tenant".into())));
 }
 
 #[tokio::test]
