@@ -92,7 +92,7 @@ impl Verifier {
         let presented = presented.into();
         let now = self.shared.clock.now();
         #[cfg(feature = "remote")]
-        if presented.is_opaque() && !self.shared.lookups.is_empty() {
+        if !self.shared.lookups.is_empty() && presented.is_opaque() {
             return self.look_up(&presented, now).await;
         }
         let watch = self.watch();
@@ -156,7 +156,7 @@ impl Verifier {
     ) -> Result<Principal, VerifyError> {
         let watch = self.watch();
         #[cfg(feature = "remote")]
-        if presented.is_opaque() && !self.shared.lookups.is_empty() {
+        if !self.shared.lookups.is_empty() && presented.is_opaque() {
             return watch.report(self.recall_opaque(presented, at), true);
         }
         let (verdict, remembered) = self.judge(presented, at, Overdue::Ask);
@@ -167,6 +167,17 @@ impl Verifier {
     #[must_use]
     pub fn dpop(&self) -> &dpop::Verifier {
         &self.shared.dpop
+    }
+
+    /// Gives the verdict on a token that was verified before, as [`verify`](Self::verify) would;
+    /// `None` if it is not remembered.
+    pub(crate) fn verify_remembered(
+        &self,
+        presented: &Presented<'_>,
+    ) -> Option<Result<Principal, VerifyError>> {
+        let watch = self.watch();
+        let verdict = self.recalled(presented, Moment::of(self.now()))?;
+        Some(watch.report(verdict, true))
     }
 
     pub(crate) fn now(&self) -> u64 {

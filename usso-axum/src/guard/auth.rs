@@ -62,6 +62,24 @@ impl Auth {
         Refused::new(self.guard.answer(&refusal, &head::head(request)))
     }
 
+    /// Verifies the caller, if that needs no waiting.
+    pub(super) fn caller_now(
+        &self,
+        parts: &mut Parts,
+    ) -> Option<Result<Option<Principal>, Refusal>> {
+        if let Some(known) = head::vouched(parts, &self.guard) {
+            return Some(Ok(Some(known)));
+        }
+        let verdict = self.guard.authenticate_now(&head::head(parts))?;
+        // Looking twice costs less than writing down, but a proof is used up by it.
+        if let Ok(Some(caller)) = &verdict
+            && parts.headers.contains_key("dpop")
+        {
+            head::vouch(parts, &self.guard, caller);
+        }
+        Some(verdict)
+    }
+
     /// Verifies the caller once, however many layers and extractors ask.
     pub(super) async fn caller(&self, parts: &mut Parts) -> Result<Option<Principal>, Refusal> {
         if let Some(known) = head::vouched(parts, &self.guard) {
@@ -72,6 +90,31 @@ impl Auth {
             head::vouch(parts, &self.guard, caller);
         }
         Ok(caller)
+    }
+
+    /// Verifies the caller and judges it by the rule, if that needs no waiting. Without a rule there
+    /// need not be a caller.
+    pub(super) fn admit_now(
+        &self,
+        parts: &mut Parts,
+        rule: Option<&Rule>,
+    ) -> Option<Result<(), Refusal>> {
+        if rule.is_some_and(Rule::reads_path) {
+            return None;
+        }
+        let caller = match self.caller_now(parts)? {
+            Ok(caller) => caller,
+            Err(refusal) => return Some(Err(refusal)),
+        };
+        let verdict = match (&caller, rule) {
+            (Some(caller), Some(rule)) => self.guard.check(caller, rule, |_| None),
+            (None, Some(_)) => Err(Refusal::Missing),
+            (_, None) => Ok(()),
+        };
+        if let Some(caller) = &caller {
+            head::vouch(parts, &self.guard, caller);
+        }
+        Some(verdict)
     }
 
     /// Verifies the caller, which there must be, and judges it by the rule.

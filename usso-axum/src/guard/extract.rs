@@ -81,7 +81,11 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
         let auth = Auth::from_ref(state);
-        let caller = auth.caller(parts).await;
+        // Boxed, so that the future of every handler does not hold what few requests wait for.
+        let caller = match auth.caller_now(parts) {
+            Some(verdict) => verdict,
+            None => Box::pin(auth.caller(parts)).await,
+        };
         let typed = caller.and_then(|caller| caller.map(T::from_caller).transpose());
         typed.map(Self).map_err(|refusal| auth.refuse(refusal, parts))
     }
@@ -98,7 +102,7 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
         let auth = Auth::from_ref(state);
         let caller = match P::rule() {
-            Ok(rule) => auth.admit(parts, &rule).await,
+            Ok(rule) => Box::pin(auth.admit(parts, &rule)).await,
             Err(invalid) => Err(invalid.into()),
         };
         let caller = caller.map_err(|refusal| auth.refuse(refusal, parts))?;

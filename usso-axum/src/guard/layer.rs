@@ -3,12 +3,12 @@
 use std::{
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use axum::{
     body::{Body, Bytes, HttpBody},
-    http::{HeaderName, HeaderValue, Request},
+    http::{HeaderName, HeaderValue, Request, request::Parts},
     response::{IntoResponse as _, Response},
 };
 use tower_layer::Layer;
@@ -63,33 +63,104 @@ where
 {
     type Response = Response;
     type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Response, S::Error>> + Send>>;
+    type Future = Answering<S::Future, S::Error>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(context)
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
+        let auth = &self.gate.auth;
+        let (mut parts, body) = request.into_parts();
+        match auth.admit_now(&mut parts, self.gate.rule.as_deref()) {
+            Some(Ok(())) => Answering::Inner {
+                future: self.inner.call(Request::from_parts(parts, body)),
+                nonce: auth.dpop_nonce(),
+            },
+            Some(Err(refusal)) => {
+                Answering::Refused { response: Some(auth.refuse(refusal, &parts).into_response()) }
+            }
+            None => Answering::Waiting { future: self.wait(parts, body) },
+        }
+    }
+}
+
+/// An answer that takes more than a look into memory.
+type Waiting<E> = Pin<Box<dyn Future<Output = Result<Response, E>> + Send>>;
+
+impl<S> Gated<S> {
+    fn wait<B, R>(&mut self, mut parts: Parts, body: B) -> Waiting<S::Error>
+    where
+        S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
+        S::Future: Send,
+        B: Send + 'static,
+        R: HttpBody<Data = Bytes> + Send + 'static,
+        R::Error: Into<axum::BoxError>,
+    {
         // The one that is ready is used; the clone takes its place.
         let clone = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, clone);
-        let gate = self.gate.clone();
+        let Gate { auth, rule } = self.gate.clone();
         Box::pin(async move {
-            let (mut parts, body) = request.into_parts();
-            let verdict = match &gate.rule {
-                Some(rule) => gate.auth.admit(&mut parts, rule).await.map(Some),
-                None => gate.auth.caller(&mut parts).await,
+            let verdict = match &rule {
+                Some(rule) => auth.admit(&mut parts, rule).await.map(Some),
+                None => auth.caller(&mut parts).await,
             };
-            if let Err(refusal) = verdict {
-                return Ok(gate.auth.refuse(refusal, &parts).into_response());
+            match verdict {
+                Ok(_) => {
+                    let response = inner.call(Request::from_parts(parts, body)).await?;
+                    Ok(finished(response, auth.dpop_nonce()))
+                }
+                Err(refusal) => Ok(auth.refuse(refusal, &parts).into_response()),
             }
-            let mut response = inner.call(Request::from_parts(parts, body)).await?.map(Body::new);
-            if let Some(nonce) = gate.auth.dpop_nonce()
-                && let Ok(nonce) = HeaderValue::try_from(nonce)
-            {
-                response.headers_mut().insert(DPOP_NONCE, nonce);
-            }
-            Ok(response)
         })
+    }
+}
+
+fn finished<R>(response: Response<R>, nonce: Option<String>) -> Response
+where
+    R: HttpBody<Data = Bytes> + Send + 'static,
+    R::Error: Into<axum::BoxError>,
+{
+    let mut response = response.map(Body::new);
+    if let Some(nonce) = nonce.and_then(|nonce| HeaderValue::try_from(nonce).ok()) {
+        response.headers_mut().insert(DPOP_NONCE, nonce);
+    }
+    response
+}
+
+pin_project_lite::pin_project! {
+    /// The answer of a [`Gated`] service.
+    #[project = Projected]
+    #[must_use = "a future does nothing until it is awaited"]
+    #[allow(missing_docs, reason = "what it is made of is nobody's business")]
+    pub enum Answering<F, E> {
+        Inner { #[pin] future: F, nonce: Option<String> },
+        Refused { response: Option<Response> },
+        Waiting { future: Waiting<E> },
+    }
+}
+
+impl<F, E, R> Future for Answering<F, E>
+where
+    F: Future<Output = Result<Response<R>, E>>,
+    R: HttpBody<Data = Bytes> + Send + 'static,
+    R::Error: Into<axum::BoxError>,
+{
+    type Output = Result<Response, E>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project() {
+            Projected::Inner { future, nonce } => {
+                let response = ready!(future.poll(context))?;
+                Poll::Ready(Ok(finished(response, nonce.take())))
+            }
+            Projected::Refused { response } => match response.take() {
+                Some(response) => Poll::Ready(Ok(response)),
+                // Asked again after its answer, which the contract of futures forbids.
+                None => Poll::Pending,
+            },
+            Projected::Waiting { future } => future.as_mut().poll(context),
+        }
     }
 }

@@ -207,6 +207,35 @@ async fn a_proof_is_for_the_whole_address_also_in_a_nested_router() {
 }
 
 #[tokio::test]
+async fn a_proof_is_used_up_once_however_many_ask() {
+    let issuer = issuer();
+    let guard = Guard::builder(issuer.verifier(AUDIENCE)).public_url(AUDIENCE).build().unwrap();
+    let auth = Auth::from(guard);
+    let handler = async |_: Authenticated, _: Option<Authenticated>, _: Authenticated| "ok";
+    let bare = Router::new().route("/me", get(handler));
+    let layered = bare.clone().layer(auth.require(Rule::new()).unwrap()).layer(auth.required());
+    let prover = Prover::new();
+    let token = issuer.mint().audience(AUDIENCE).bound_to(&prover).sign();
+    let now = usso_verify::Clock::now(&issuer.clock());
+    for app in [bare, layered].map(|app| app.with_state(auth.clone())) {
+        // The first time the token is new, then it is remembered.
+        for _ in 0..3 {
+            let proof = prover.proof("GET", &format!("{AUDIENCE}/me"), &token, now);
+            let mut request = request("/me", &format!("DPoP {token}"));
+            request.headers_mut().insert("dpop", proof.parse().unwrap());
+            let again = {
+                let mut again = self::request("/me", &format!("DPoP {token}"));
+                again.headers_mut().insert("dpop", proof.parse().unwrap());
+                again
+            };
+            assert_eq!(send(&app, request).await, (200, "ok".into()));
+            let (status, body) = send(&app, again).await;
+            assert!(status == 401 && body.contains("dpop.replayed"), "{body}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn any_tower_service_finds_the_caller_in_the_extensions() {
     let issuer = issuer();
     let inner = service_fn(async |request: Request<String>| {

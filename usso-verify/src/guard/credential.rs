@@ -6,6 +6,7 @@ use crate::certificate::Thumbprint;
 use crate::dpop;
 use crate::error::VerifyError;
 use crate::opaque::is_token68;
+use crate::presented::Presented;
 
 const API_KEY: &str = "x-api-key";
 
@@ -37,7 +38,7 @@ impl<const N: usize> Headers for [(&str, &str); N] {
     }
 }
 
-impl<'r, H: Headers> Head<'r, H> {
+impl<'r, H> Head<'r, H> {
     /// Describes a request without a client certificate.
     pub fn new(method: &'r str, target: &'r str, headers: H) -> Self {
         Self { method, target, headers, certificate: None }
@@ -46,7 +47,9 @@ impl<'r, H: Headers> Head<'r, H> {
     pub(super) fn path(&self) -> &'r str {
         self.target.split_once('?').map_or(self.target, |(path, _)| path)
     }
+}
 
+impl<H: Headers> Head<'_, H> {
     /// The value of the only line of a header.
     pub(super) fn single<'h>(&'h self, name: &'h str) -> Single<'h> {
         let mut lines = self.headers.lines(name);
@@ -65,11 +68,51 @@ pub(super) enum Single<'r> {
     Repeated,
 }
 
-/// A credential, and where it came from as far as that matters.
-pub(super) enum Credential<'r> {
-    ApiKey(&'r str),
-    Bearer(&'r str),
-    Dpop { token: &'r str, proof: &'r str, base: &'r str },
+/// A credential, and where it came from.
+pub(super) struct Credential<'r> {
+    text: &'r str,
+    place: Place<'r>,
+}
+
+enum Place<'r> {
+    ApiKey,
+    Bearer,
+    Cookie,
+    Dpop { proof: &'r str, base: &'r str },
+}
+
+impl Credential<'_> {
+    /// Refuses text that is no `token68`.
+    pub(super) fn check_form(&self) -> Result<(), Refusal> {
+        if is_token68(self.text) {
+            return Ok(());
+        }
+        Err(match self.place {
+            Place::ApiKey => Refusal::ApiKeyMalformed,
+            Place::Bearer | Place::Dpop { .. } => Refusal::AuthorizationMalformed,
+            Place::Cookie => Refusal::Token(VerifyError::Malformed),
+        })
+    }
+
+    /// The address that a proof must be for; empty without one.
+    pub(super) fn uri<H>(&self, head: &Head<'_, H>) -> String {
+        match self.place {
+            Place::Dpop { base, .. } => format!("{base}{}", head.path()),
+            _ => String::new(),
+        }
+    }
+
+    pub(super) fn presented<'p, H>(&'p self, head: &Head<'p, H>, uri: &'p str) -> Presented<'p> {
+        let presented = match self.place {
+            Place::ApiKey => Presented::api_key(self.text),
+            Place::Bearer | Place::Cookie => Presented::bearer(self.text),
+            Place::Dpop { proof, .. } => Presented::dpop(self.text, proof, head.method, uri),
+        };
+        match head.certificate {
+            Some(certificate) => presented.certificate(certificate),
+            None => presented,
+        }
+    }
 }
 
 /// The schemes of `Authorization` that mean something here.
@@ -90,16 +133,17 @@ impl Guard {
             Single::Absent => {}
         }
         if let Some(name) = &self.shared.cookie
-            && let Some(token) = cookie(head, name)?
+            && let Some(text) = cookie(head, name)?
         {
             self.check_site(head)?;
-            return Ok(Some(Credential::Bearer(token)));
+            return Ok(Some(Credential { text, place: Place::Cookie }));
         }
         match head.single(API_KEY) {
             Single::Absent => Ok(None),
-            Single::Once(value) => token68(value)
-                .map(|key| Some(Credential::ApiKey(key)))
-                .ok_or(Refusal::ApiKeyMalformed),
+            Single::Once(value) => match std::str::from_utf8(value) {
+                Ok(text) => Ok(Some(Credential { text, place: Place::ApiKey })),
+                Err(_) => Err(Refusal::ApiKeyMalformed),
+            },
             Single::Repeated => Err(Refusal::ApiKeyMalformed),
         }
     }
@@ -109,21 +153,23 @@ impl Guard {
         value: &'r [u8],
         head: &'r Head<'_, H>,
     ) -> Result<Credential<'r>, Refusal> {
-        let (scheme, token) = split_scheme(value)?;
+        let (scheme, text) = split_scheme(value)?;
         let public = self.shared.public_url.as_ref().filter(|_| self.dpop().is_some());
-        match (scheme, public) {
-            (Scheme::Bearer, _) => Ok(Credential::Bearer(token)),
+        let place = match (scheme, public) {
+            (Scheme::Bearer, _) => Place::Bearer,
             (Scheme::Dpop, Some(PublicUrl { base, .. })) => {
                 let proof = dpop::only_header(head.headers.lines("dpop"));
                 let proof = proof.map_err(|error| Refusal::Token(VerifyError::Dpop(error)))?;
-                Ok(Credential::Dpop { token, proof, base })
+                Place::Dpop { proof, base }
             }
-            (Scheme::Dpop, None) => Err(Refusal::Scheme),
-        }
+            (Scheme::Dpop, None) => return Err(Refusal::Scheme),
+        };
+        Ok(Credential { text, place })
     }
 }
 
-/// Reads `scheme 1*SP token68` (RFC 9110 §11.4), of a scheme that is known here.
+/// Cuts `scheme 1*SP token68` (RFC 9110 §11.4) apart, of a scheme that is known here. The form of
+/// the token is still to be checked.
 fn split_scheme(value: &[u8]) -> Result<(Scheme, &str), Refusal> {
     let end = value.iter().position(|byte| *byte == b' ').unwrap_or(value.len());
     let (name, rest) = value.split_at(end);
@@ -137,7 +183,7 @@ fn split_scheme(value: &[u8]) -> Result<(Scheme, &str), Refusal> {
         return Err(Refusal::Scheme);
     };
     let start = rest.iter().position(|byte| *byte != b' ').unwrap_or(rest.len());
-    let token = rest.get(start..).and_then(token68);
+    let token = rest.get(start..).and_then(|token| std::str::from_utf8(token).ok());
     token.map(|token| (scheme, token)).ok_or(Refusal::AuthorizationMalformed)
 }
 
@@ -155,13 +201,10 @@ pub fn bearer<'h>(lines: impl IntoIterator<Item = &'h [u8]>) -> Result<&'h str, 
         return Err(Refusal::AuthorizationMalformed);
     }
     match split_scheme(value)? {
-        (Scheme::Bearer, token) => Ok(token),
+        (Scheme::Bearer, token) if is_token68(token) => Ok(token),
+        (Scheme::Bearer, _) => Err(Refusal::AuthorizationMalformed),
         (Scheme::Dpop, _) => Err(Refusal::Scheme),
     }
-}
-
-fn token68(value: &[u8]) -> Option<&str> {
-    std::str::from_utf8(value).ok().filter(|text| is_token68(text))
 }
 
 /// Finds the one cookie of the name (RFC 6265 §5.4). An empty one is none: so some clients sign out.
@@ -182,6 +225,9 @@ fn cookie<'r, H: Headers>(head: &'r Head<'_, H>, name: &str) -> Result<Option<&'
     }
     match value {
         None | Some([]) => Ok(None),
-        Some(value) => token68(value).map(Some).ok_or(Refusal::Token(VerifyError::Malformed)),
+        Some(value) => match std::str::from_utf8(value) {
+            Ok(text) => Ok(Some(text)),
+            Err(_) => Err(Refusal::Token(VerifyError::Malformed)),
+        },
     }
 }

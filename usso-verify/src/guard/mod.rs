@@ -79,7 +79,6 @@ use crate::principal::Principal;
 use crate::verifier::Verifier;
 use answer::Style;
 use builder::Answers;
-use credential::Credential;
 
 /// Guards requests. Cheap to clone; clones share everything.
 #[derive(Clone)]
@@ -166,18 +165,9 @@ impl Guard {
         let Some(credential) = self.credential(head)? else {
             return Ok(None);
         };
-        let uri;
-        let mut presented = match credential {
-            Credential::Bearer(token) => Presented::bearer(token),
-            Credential::ApiKey(key) => Presented::api_key(key),
-            Credential::Dpop { token, proof, base } => {
-                uri = format!("{base}{}", head.path());
-                Presented::dpop(token, proof, head.method, &uri)
-            }
-        };
-        if let Some(certificate) = head.certificate {
-            presented = presented.certificate(certificate);
-        }
+        credential.check_form()?;
+        let uri = credential.uri(head);
+        let presented = credential.presented(head, &uri);
         let verdict = match &self.shared.authority {
             Authority::Verifier(verifier) => {
                 verifier.verify(presented).await.map_err(Refusal::Token)
@@ -185,6 +175,27 @@ impl Guard {
             Authority::Other(other) => other.authenticate(presented).await,
         };
         verdict.map(Some)
+    }
+
+    /// Gives the verdict of [`authenticate`](Self::authenticate) where there is nothing to wait for:
+    /// on a request without a credential, or with a token that was verified before. `None` if it
+    /// takes longer.
+    pub fn authenticate_now<H: Headers>(
+        &self,
+        head: &Head<'_, H>,
+    ) -> Option<Result<Option<Principal>, Refusal>> {
+        let credential = match self.credential(head) {
+            Ok(Some(credential)) => credential,
+            Ok(None) => return Some(Ok(None)),
+            Err(refusal) => return Some(Err(refusal)),
+        };
+        let Authority::Verifier(verifier) = &self.shared.authority else {
+            return None;
+        };
+        // The form is not looked at: a token that is remembered has it.
+        let uri = credential.uri(head);
+        let verdict = verifier.verify_remembered(&credential.presented(head, &uri))?;
+        Some(verdict.map(Some).map_err(Refusal::Token))
     }
 
     /// Verifies the credential of a request, which there must be, and that its caller may do what the
@@ -215,11 +226,11 @@ impl Guard {
         rule: &Rule,
         parameter: impl Fn(&str) -> Option<String>,
     ) -> Result<(), Refusal> {
-        let (now, leeway) = match &self.shared.authority {
+        let clock = || match &self.shared.authority {
             Authority::Verifier(verifier) => (verifier.now(), verifier.leeway()),
             Authority::Other(other) => (other.now(), Duration::ZERO),
         };
-        rule.check(caller, now, leeway, parameter)
+        rule.check(caller, clock, parameter)
     }
 
     /// Says how a refusal looks.

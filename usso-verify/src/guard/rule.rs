@@ -176,8 +176,7 @@ impl Rule {
     pub(super) fn check(
         &self,
         caller: &Principal,
-        now: u64,
-        leeway: Duration,
+        clock: impl FnOnce() -> (u64, Duration),
         parameter: impl Fn(&str) -> Option<String>,
     ) -> Result<(), Refusal> {
         if let Some(tenant) = &self.tenant {
@@ -200,6 +199,7 @@ impl Rule {
             caller.require_with(action, path, std::slice::from_ref(&resource))?;
         }
         if let Some(requirement) = &self.authentication {
+            let (now, leeway) = clock();
             caller.require_authentication(requirement, now, leeway)?;
         }
         Ok(())
