@@ -109,7 +109,7 @@ impl Connection {
 }
 
 /// Status and body, once all of it is there.
-fn parse(bytes: &[u8]) -> Option<(u16, String)> {
+pub(crate) fn parse(bytes: &[u8]) -> Option<(u16, String)> {
     let text = std::str::from_utf8(bytes).unwrap();
     let (head, body) = text.split_once("\r\n\r\n")?;
     let length = head

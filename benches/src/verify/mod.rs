@@ -11,10 +11,10 @@
 
 mod cold;
 mod hot;
-mod peers;
-mod race;
+pub(crate) mod peers;
+pub(crate) mod race;
 mod scopes;
-mod tokens;
+pub(crate) mod tokens;
 
 use std::hint::black_box;
 
@@ -26,7 +26,6 @@ use tokens::Tokens;
 
 /// Prints the tables.
 pub(crate) async fn run() {
-    peers::install();
     // First, as nothing else has been given back to the allocator yet.
     hot::memory();
     println!("\nnanoseconds (ns) or microseconds (us) of processor time; ratios are of the p10");
@@ -73,6 +72,6 @@ fn time(nanoseconds: f64) -> String {
 }
 
 /// Says what the budget is and whether it was met.
-fn budget(limit: &str, met: bool) -> String {
+pub(crate) fn budget(limit: &str, met: bool) -> String {
     format!("{limit}: {}", if met { "met" } else { "MISSED" })
 }

@@ -128,7 +128,7 @@ pub(super) fn raw(tokens: &Tokens) -> Vec<Rival> {
 
 /// Lets `jsonwebtoken` have both of its back ends in one process: what it asks for keys and
 /// signatures goes to the one that the thread chose last.
-pub(super) fn install() {
+pub(crate) fn install() {
     static BOTH: CryptoProvider = CryptoProvider {
         signer_factory: |algorithm, key| (chosen().signer_factory)(algorithm, key),
         verifier_factory: |algorithm, key| (chosen().verifier_factory)(algorithm, key),
@@ -236,11 +236,11 @@ fn by_kid(jwks: &str) -> HashMap<String, Value> {
 }
 
 /// The claims of an access token. A derived type is what the rivals read fastest.
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 #[expect(dead_code, reason = "read by whoever asks who is calling")]
-struct Claims {
+pub(crate) struct Claims {
     iss: String,
-    sub: String,
+    pub(crate) sub: String,
     aud: String,
     exp: u64,
     iat: Option<u64>,

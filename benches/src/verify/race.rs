@@ -4,28 +4,28 @@ use rustix::time::{ClockId, clock_gettime};
 
 /// Rivals and what each does.
 #[derive(Default)]
-pub(super) struct Race<'a> {
+pub(crate) struct Race<'a> {
     names: Vec<&'static str>,
     /// Does the work so many times.
     works: Vec<Box<dyn FnMut(u32) + 'a>>,
 }
 
 /// Nanoseconds per call.
-pub(super) struct Times {
-    pub(super) name: &'static str,
-    pub(super) median: f64,
+pub(crate) struct Times {
+    pub(crate) name: &'static str,
+    pub(crate) median: f64,
     /// A tenth of the rounds was faster. It tells more than the median on a busy machine.
-    pub(super) p10: f64,
+    pub(crate) p10: f64,
 }
 
 impl<'a> Race<'a> {
-    pub(super) fn add(&mut self, name: &'static str, mut work: impl FnMut() + 'a) {
+    pub(crate) fn add(&mut self, name: &'static str, mut work: impl FnMut() + 'a) {
         self.names.push(name);
         self.works.push(Box::new(move |calls| (0..calls).for_each(|_| work())));
     }
 
     /// Times them, in the order in which they were added.
-    pub(super) fn run(mut self) -> Vec<Times> {
+    pub(crate) fn run(mut self) -> Vec<Times> {
         let calls: Vec<u32> = self.works.iter_mut().map(|work| calls(work)).collect();
         let mut rounds = vec![Vec::with_capacity(ROUNDS); self.works.len()];
         for _ in 0..ROUNDS {
@@ -50,15 +50,16 @@ fn calls(work: &mut dyn FnMut(u32)) -> u32 {
     calls
 }
 
-/// Gives nanoseconds of this thread on a processor: those of a neighbour do not count.
 fn time(work: &mut dyn FnMut(u32), calls: u32) -> f64 {
-    let now = || {
-        let now = clock_gettime(ClockId::ThreadCPUTime);
-        now.tv_sec as f64 * 1e9 + now.tv_nsec as f64
-    };
-    let started = now();
+    let started = processor_time();
     work(calls);
-    now() - started
+    processor_time() - started
+}
+
+/// Gives nanoseconds of this thread on a processor: those of a neighbour do not count.
+pub(crate) fn processor_time() -> f64 {
+    let now = clock_gettime(ClockId::ThreadCPUTime);
+    now.tv_sec as f64 * 1e9 + now.tv_nsec as f64
 }
 
 const ROUNDS: usize = 61;

@@ -18,16 +18,16 @@ use usso_core::{
 use usso_verify::{Algorithm, Issuer, Jwks, KeySet, TokenCache, Verifier, testing::TestIssuer};
 
 /// Good tokens of one issuer, which is their audience, too.
-pub(super) struct Tokens {
-    pub(super) algorithm: Algorithm,
-    pub(super) issuer: String,
-    pub(super) jwks: String,
-    pub(super) all: Vec<String>,
+pub(crate) struct Tokens {
+    pub(crate) algorithm: Algorithm,
+    pub(crate) issuer: String,
+    pub(crate) jwks: String,
+    pub(crate) all: Vec<String>,
 }
 
 impl Tokens {
     /// Mints tokens that differ in subject, session and name.
-    pub(super) fn mint(algorithm: Algorithm, count: usize) -> Self {
+    pub(crate) fn mint(algorithm: Algorithm, count: usize) -> Self {
         let issuer = TestIssuer::with_algorithm(ISSUER, algorithm);
         issuer.clock().set(UNIX_EPOCH.elapsed().unwrap().as_secs());
         let token = |number: usize| {
@@ -42,7 +42,7 @@ impl Tokens {
     }
 
     /// Gives one token as the engine mints it, for a tenant with this algorithm.
-    pub(super) async fn engine(usso: &Usso, algorithm: Algorithm) -> Self {
+    pub(crate) async fn engine(usso: &Usso, algorithm: Algorithm) -> Self {
         let default = usso.tenant(TenantId::DEFAULT).await.unwrap().unwrap();
         let platform = usso.deps(default, Origin::default());
         let mut settings = Settings::default();
@@ -59,7 +59,7 @@ impl Tokens {
     }
 
     /// Gives the first alone.
-    pub(super) fn first(&self) -> Self {
+    pub(crate) fn first(&self) -> Self {
         let all = vec![self.all[0].clone()];
         Self {
             algorithm: self.algorithm,
@@ -70,7 +70,7 @@ impl Tokens {
     }
 
     /// Gives a verifier that accepts them.
-    pub(super) fn verifier(&self, cache: TokenCache) -> Verifier {
+    pub(crate) fn verifier(&self, cache: TokenCache) -> Verifier {
         let jwks: Jwks = serde_json::from_str(&self.jwks).unwrap();
         let issuer =
             Issuer::new(&self.issuer, Arc::new(KeySet::from_jwks(&jwks))).audience(&self.issuer);
@@ -78,14 +78,14 @@ impl Tokens {
     }
 
     /// Gives the first token with another signature.
-    pub(super) fn forged(&self) -> String {
+    pub(crate) fn forged(&self) -> String {
         let (message, signature) = self.all[0].rsplit_once('.').unwrap();
         let swapped: String = signature.chars().rev().skip(4).collect();
         format!("{message}.{swapped}{}", &signature[signature.len() - 4..])
     }
 
     /// Takes them one by one in an order that no cache of the processor foresees.
-    pub(super) fn shuffled<'a>(&'a self, seed: usize) -> impl FnMut() -> &'a str + 'a {
+    pub(crate) fn shuffled<'a>(&'a self, seed: usize) -> impl FnMut() -> &'a str + 'a {
         let mut state = (seed as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         move || {
             state ^= state << 13;
@@ -97,7 +97,7 @@ impl Tokens {
 }
 
 /// Starts an engine that forgets.
-pub(super) async fn engine() -> Usso {
+pub(crate) async fn engine() -> Usso {
     let custody = MasterKey::new(&Secret::new([7; 32])).unwrap();
     let ports = Ports::new(Store::new(Memory::new()), custody);
     Usso::start(Config::new(ISSUER), ports).await.unwrap()

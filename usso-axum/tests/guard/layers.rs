@@ -272,6 +272,15 @@ async fn state_of_the_app_can_hold_the_guard() {
 }
 
 #[tokio::test]
+async fn an_optional_layer_refuses_what_is_not_good_whoever_is_inside() {
+    let issuer = issuer();
+    let app = Router::new().route("/", get(async || "open")).layer(auth(&issuer).optional());
+    assert_eq!(send(&app, Request::new(Body::empty())).await, (200, "open".into()));
+    let expired = issuer.mint().audience(AUDIENCE).expired().authorization();
+    assert_eq!(send(&app, request("/", &expired)).await.0, 401);
+}
+
+#[tokio::test]
 async fn an_optional_extractor_is_none_only_without_a_credential() {
     let issuer = issuer();
     let handler = async |caller: Option<Authenticated>| caller.is_some().to_string();
