@@ -59,6 +59,9 @@ impl Auth {
     #[must_use]
     pub fn refuse(&self, refusal: impl Into<Refusal>, request: &Parts) -> Refused {
         let refusal = refusal.into();
+        if refusal.status() == 500 {
+            tracing::error!(?refusal, path = request.uri.path(), "a route is set up wrongly");
+        }
         Refused::new(self.guard.answer(&refusal, &head::head(request)))
     }
 
