@@ -2,13 +2,17 @@
 
 use std::ops::Deref;
 
-use axum::http::request::Parts;
+use axum::http::{Request, request::Parts};
 use usso_verify::{
     Principal,
     guard::{Authority, Guard, InvalidRule, Refusal, Rule},
 };
 
-use super::{head, layer::Gate, refused::Refused};
+use super::{
+    head::{self, Seen},
+    layer::Gate,
+    refused::Refused,
+};
 
 /// The guard of an app: it makes the layers, and as state of the router it serves the extractors.
 ///
@@ -58,65 +62,61 @@ impl Auth {
     /// Makes the answer to a request that the app itself refuses.
     #[must_use]
     pub fn refuse(&self, refusal: impl Into<Refusal>, request: &Parts) -> Refused {
-        let refusal = refusal.into();
+        self.refuse_seen(&refusal.into(), request.into())
+    }
+
+    pub(super) fn refuse_seen(&self, refusal: &Refusal, request: Seen<'_>) -> Refused {
         if refusal.status() == 500 {
-            tracing::error!(?refusal, path = request.uri.path(), "a route is set up wrongly");
+            tracing::error!(?refusal, "a route is set up wrongly");
         }
-        Refused::new(self.guard.answer(&refusal, &head::head(request)))
+        Refused::new(self.guard.answer(refusal, &request.head()))
     }
 
     /// Verifies the caller, if that needs no waiting.
     pub(super) fn caller_now(
         &self,
-        parts: &mut Parts,
+        request: Seen<'_>,
     ) -> Option<Result<Option<Principal>, Refusal>> {
-        if let Some(known) = head::vouched(parts, &self.guard) {
-            return Some(Ok(Some(known)));
+        match request.vouched(&self.guard) {
+            Some(known) => Some(Ok(Some(known))),
+            None => self.guard.authenticate_now(&request.head()),
         }
-        let verdict = self.guard.authenticate_now(&head::head(parts))?;
-        // Looking twice costs less than writing down, but a proof is used up by it.
-        if let Ok(Some(caller)) = &verdict
-            && parts.headers.contains_key("dpop")
-        {
-            head::vouch(parts, &self.guard, caller);
-        }
-        Some(verdict)
     }
 
     /// Verifies the caller once, however many layers and extractors ask.
     pub(super) async fn caller(&self, parts: &mut Parts) -> Result<Option<Principal>, Refusal> {
-        if let Some(known) = head::vouched(parts, &self.guard) {
+        let seen = Seen::from(&*parts);
+        if let Some(known) = seen.vouched(&self.guard) {
             return Ok(Some(known));
         }
-        let caller = self.guard.authenticate(&head::head(parts)).await?;
+        let caller = self.guard.authenticate(&seen.head()).await?;
         if let Some(caller) = &caller {
-            head::vouch(parts, &self.guard, caller);
+            head::vouch(&mut parts.extensions, &self.guard, caller);
         }
         Ok(caller)
     }
 
     /// Verifies the caller and judges it by the rule, if that needs no waiting. Without a rule there
     /// need not be a caller.
-    pub(super) fn admit_now(
+    pub(super) fn admit_now<B>(
         &self,
-        parts: &mut Parts,
+        request: &mut Request<B>,
         rule: Option<&Rule>,
     ) -> Option<Result<(), Refusal>> {
         if rule.is_some_and(Rule::reads_path) {
             return None;
         }
-        let caller = match self.caller_now(parts)? {
-            Ok(caller) => caller,
-            Err(refusal) => return Some(Err(refusal)),
-        };
-        let verdict = match (&caller, rule) {
-            (Some(caller), Some(rule)) => self.guard.check(caller, rule, |_| None),
-            (None, Some(_)) => Err(Refusal::Missing),
-            (_, None) => Ok(()),
-        };
-        if let Some(caller) = &caller {
-            head::vouch(parts, &self.guard, caller);
-        }
+        let verdict = self.caller_now((&*request).into())?.and_then(|caller| {
+            match (&caller, rule) {
+                (Some(caller), Some(rule)) => self.guard.check(caller, rule, |_| None)?,
+                (None, Some(_)) => return Err(Refusal::Missing),
+                (_, None) => {}
+            }
+            if let Some(caller) = &caller {
+                head::vouch(request.extensions_mut(), &self.guard, caller);
+            }
+            Ok(())
+        });
         Some(verdict)
     }
 

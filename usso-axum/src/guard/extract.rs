@@ -11,7 +11,7 @@ use usso_verify::{
     guard::{FromCaller, Policy, Refusal},
 };
 
-use super::{auth::Auth, refused::Refused};
+use super::{auth::Auth, head::Seen, refused::Refused};
 
 /// The verified caller. A handler that takes it is guarded, with or without a layer.
 ///
@@ -82,7 +82,9 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
         let auth = Auth::from_ref(state);
         // Boxed, so that the future of every handler does not hold what few requests wait for.
-        let caller = match auth.caller_now(parts) {
+        let seen = Seen::from(&*parts);
+        let remembered = if seen.has_proof() { None } else { auth.caller_now(seen) };
+        let caller = match remembered {
             Some(verdict) => verdict,
             None => Box::pin(auth.caller(parts)).await,
         };

@@ -2,7 +2,7 @@
 
 use axum::{
     extract::{FromRequestParts as _, OriginalUri, RawPathParams},
-    http::{HeaderMap, HeaderValue, Uri, header, request::Parts},
+    http::{Extensions, HeaderMap, HeaderValue, Method, Request, Uri, header, request::Parts},
 };
 use usso_verify::{
     Principal,
@@ -24,14 +24,55 @@ impl Headers for Lines<'_> {
     }
 }
 
-/// Describes the request. Its address is the one that the client sent, not what is left of it in a
-/// nested router.
-pub(super) fn head(parts: &Parts) -> Head<'_, Lines<'_>> {
-    let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |OriginalUri(uri)| uri);
-    let target = Uri::path_and_query(uri).map_or(uri.path(), |target| target.as_str());
-    let mut head = Head::new(parts.method.as_str(), target, Lines(&parts.headers));
-    head.certificate = parts.extensions.get::<Thumbprint>();
-    head
+/// What of a request is looked at.
+#[derive(Clone, Copy)]
+pub(super) struct Seen<'r> {
+    method: &'r Method,
+    uri: &'r Uri,
+    headers: &'r HeaderMap,
+    extensions: &'r Extensions,
+}
+
+impl<'r> From<&'r Parts> for Seen<'r> {
+    fn from(parts: &'r Parts) -> Self {
+        let Parts { method, uri, headers, extensions, .. } = parts;
+        Self { method, uri, headers, extensions }
+    }
+}
+
+impl<'r, B> From<&'r Request<B>> for Seen<'r> {
+    fn from(request: &'r Request<B>) -> Self {
+        Self {
+            method: request.method(),
+            uri: request.uri(),
+            headers: request.headers(),
+            extensions: request.extensions(),
+        }
+    }
+}
+
+impl<'r> Seen<'r> {
+    /// Describes the request. Its address is the one that the client sent, not what is left of it in
+    /// a nested router.
+    pub(super) fn head(self) -> Head<'r, Lines<'r>> {
+        let original = self.extensions.get::<OriginalUri>();
+        let uri = original.map_or(self.uri, |OriginalUri(uri)| uri);
+        let target = uri.path_and_query().map_or(uri.path(), |target| target.as_str());
+        let mut head = Head::new(self.method.as_str(), target, Lines(self.headers));
+        head.certificate = self.extensions.get::<Thumbprint>();
+        head
+    }
+
+    /// Gives the caller that the guard verified before.
+    pub(super) fn vouched(self, guard: &Guard) -> Option<Principal> {
+        let vouched = self.extensions.get::<Vouched>()?;
+        vouched.guard.is(guard).then(|| vouched.caller.clone())
+    }
+
+    /// Says whether the request has a proof, which is used up by being looked at.
+    pub(super) fn has_proof(self) -> bool {
+        self.headers.contains_key("dpop")
+    }
 }
 
 /// The named parts of the path, as `Path` gives them to a handler. None where the router has not
@@ -50,15 +91,9 @@ struct Vouched {
     caller: Principal,
 }
 
-/// Gives the caller that the guard verified before.
-pub(super) fn vouched(parts: &Parts, guard: &Guard) -> Option<Principal> {
-    let vouched = parts.extensions.get::<Vouched>()?;
-    vouched.guard.is(guard).then(|| vouched.caller.clone())
-}
-
 /// Remembers the caller, for other layers and extractors, and as [`Principal`] for whatever reads
 /// extensions.
-pub(super) fn vouch(parts: &mut Parts, guard: &Guard, caller: &Principal) {
-    parts.extensions.insert(Vouched { guard: guard.clone(), caller: caller.clone() });
-    parts.extensions.insert(caller.clone());
+pub(super) fn vouch(extensions: &mut Extensions, guard: &Guard, caller: &Principal) {
+    extensions.insert(Vouched { guard: guard.clone(), caller: caller.clone() });
+    extensions.insert(caller.clone());
 }

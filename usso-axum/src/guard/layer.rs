@@ -8,7 +8,7 @@ use std::{
 
 use axum::{
     body::{Body, Bytes, HttpBody},
-    http::{HeaderName, HeaderValue, Request, request::Parts},
+    http::{HeaderName, HeaderValue, Request},
     response::{IntoResponse as _, Response},
 };
 use tower_layer::Layer;
@@ -69,18 +69,17 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let auth = &self.gate.auth;
-        let (mut parts, body) = request.into_parts();
-        match auth.admit_now(&mut parts, self.gate.rule.as_deref()) {
-            Some(Ok(())) => Answering::Inner {
-                future: self.inner.call(Request::from_parts(parts, body)),
-                nonce: auth.dpop_nonce(),
-            },
-            Some(Err(refusal)) => {
-                Answering::Refused { response: Some(auth.refuse(refusal, &parts).into_response()) }
+        match auth.admit_now(&mut request, self.gate.rule.as_deref()) {
+            Some(Ok(())) => {
+                Answering::Inner { future: self.inner.call(request), nonce: auth.dpop_nonce() }
             }
-            None => Answering::Waiting { future: self.wait(parts, body) },
+            Some(Err(refusal)) => {
+                let refused = auth.refuse_seen(&refusal, (&request).into());
+                Answering::Refused { response: Some(refused.into_response()) }
+            }
+            None => Answering::Waiting { future: self.wait(request) },
         }
     }
 }
@@ -89,7 +88,7 @@ where
 type Waiting<E> = Pin<Box<dyn Future<Output = Result<Response, E>> + Send>>;
 
 impl<S> Gated<S> {
-    fn wait<B, R>(&mut self, mut parts: Parts, body: B) -> Waiting<S::Error>
+    fn wait<B, R>(&mut self, request: Request<B>) -> Waiting<S::Error>
     where
         S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
         S::Future: Send,
@@ -102,6 +101,7 @@ impl<S> Gated<S> {
         let mut inner = std::mem::replace(&mut self.inner, clone);
         let Gate { auth, rule } = self.gate.clone();
         Box::pin(async move {
+            let (mut parts, body) = request.into_parts();
             let verdict = match &rule {
                 Some(rule) => auth.admit(&mut parts, rule).await.map(Some),
                 None => auth.caller(&mut parts).await,
