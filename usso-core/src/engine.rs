@@ -65,7 +65,6 @@ impl Ports {
 }
 
 /// Why the engine does not start.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum StartError {
     /// A setting is wrong; the text names it.
@@ -83,6 +82,13 @@ impl fmt::Display for StartError {
     }
 }
 
+/// As it is displayed: a `main` that returns it prints this.
+impl fmt::Debug for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 impl std::error::Error for StartError {}
 
 impl From<Fault> for StartError {
@@ -93,7 +99,7 @@ impl From<Fault> for StartError {
 
 /// What is remembered between requests. Everything in it can be lost at any time.
 pub(crate) struct Caches {
-    tenants: Cache<TenantId, Arc<Tenant>>,
+    tenants: Cache<TenantId, Option<Arc<Tenant>>>,
     slugs: Cache<String, Option<TenantId>>,
     hosts: Cache<String, Option<TenantId>>,
     pub(crate) keys: Cache<TenantId, Arc<LoadedKeys>>,
@@ -214,13 +220,11 @@ impl Usso {
     /// [`Fault`] if the store failed.
     pub async fn tenant(&self, id: TenantId) -> Result<Option<Arc<Tenant>>, Fault> {
         if let Some(known) = self.caches.tenants.get(&id) {
-            return Ok(Some(known));
+            return Ok(known);
         }
         let found = tenant::find(&self.ports.store, id).await?;
         let found = found.map(|found| Arc::new(found.record));
-        if let Some(tenant) = &found {
-            self.caches.tenants.insert(id, Arc::clone(tenant));
-        }
+        self.caches.tenants.insert(id, found.clone());
         Ok(found)
     }
 

@@ -64,6 +64,7 @@ async fn what_was_taken_away_from_a_user_is_seen_at_once() {
     for (taken, kept) in [
         (json!({"roles": ["reader"]}), json!({"roles": ["reader", "writer", "more"]})),
         (json!({"scopes": []}), json!({"scopes": ["read:files", "read:more"]})),
+        (json!({"claims": {"more": 1}}), json!({"claims": {"department": "lab", "more": 1}})),
     ] {
         let world = World::new().await;
         let local = Local::new(&world.usso);
@@ -76,11 +77,12 @@ async fn what_was_taken_away_from_a_user_is_seen_at_once() {
             let update = Update {
                 roles: listed(&to, "roles"),
                 scopes: listed(&to, "scopes"),
+                custom_claims: to.get("claims").and_then(|claims| claims.as_object().cloned()),
                 ..Update::default()
             };
             user::update(&world.deps().await, caller.user.id, update, actor()).await.unwrap();
         };
-        change(json!({"scopes": ["read:files"]})).await;
+        change(json!({"scopes": ["read:files"], "claims": {"department": "lab"}})).await;
         let tokens = world.sign_in("alice").await.unwrap();
         change(kept).await;
         assert_eq!(answer(&local, &tokens).await, "ok");
@@ -120,6 +122,10 @@ async fn a_suspended_tenant_has_no_callers() {
     let status = tenant::Update { status: Some(TenantStatus::Suspended), ..Default::default() };
     tenant::update(&world.deps().await, acme.id, status, actor()).await.unwrap();
     assert_eq!(answer(&local, &tokens).await, "token.revoked");
+    let [header, claims, _] =
+        tokens.access_token.split('.').collect::<Vec<_>>().try_into().unwrap();
+    let forged = format!("{header}.{claims}.{}", "A".repeat(86));
+    assert_eq!(answer_to(&local, &forged).await, "token.signature", "a stranger learns nothing");
 }
 
 #[tokio::test]

@@ -242,7 +242,7 @@ impl fmt::Display for KeyError {
 impl std::error::Error for KeyError {}
 
 /// Why a verifier was not built. The text names the setting and the fix.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConfigError {
     /// The named issuer accepts no algorithm.
@@ -302,6 +302,13 @@ impl fmt::Display for ConfigError {
                 write!(f, "issuer {name:?}: `token_types` is empty; name at least one")
             }
         }
+    }
+}
+
+/// As it is displayed: a `main` that returns it prints this.
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// Why a client or a key source was not built. The text names the setting and the fix.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SetupError {
     /// The root certificate is not PEM, or holds no certificate.
@@ -41,6 +41,13 @@ impl fmt::Display for SetupError {
             }
             Self::UserAgent => "`user_agent` cannot be a header; use visible ascii",
         })
+    }
+}
+
+/// As it is displayed: a `main` that returns it prints this.
+impl fmt::Debug for SetupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -1,7 +1,7 @@
 //! A gRPC service on the port of an axum service: can one guard serve both?
 //!
-//! It can: to axum a gRPC service is a route, and gRPC sends its token in the same header. The guard
-//! sees that a request is gRPC and refuses it in that form: the code `UNAUTHENTICATED`,
+//! It can: to axum a gRPC service is a route, and gRPC sends its token in the same header. A guard that
+//! is told to refuses requests of gRPC in that form: the code `UNAUTHENTICATED`,
 //! `PERMISSION_DENIED` or `UNAVAILABLE`, and a message that starts with the code HTTP clients get.
 //!
 //! | | for whom |
@@ -46,7 +46,7 @@ use axum::{Json, Router, routing::get};
 use shelf::Shelf;
 use tokio::net::TcpListener;
 use tonic::server::NamedService as _;
-use usso_axum::{Auth, Authenticated, InvalidRule, Principal};
+use usso_axum::{Auth, Authenticated, Guard, InvalidGuard, InvalidRule, Principal};
 use usso_verify::{Issuer, JwksSource, Verifier};
 use wire::FilesServer;
 
@@ -61,7 +61,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let issuer = Issuer::new(ISSUER, keys).audience(AUDIENCE);
     let verifier = Verifier::builder().issuer(issuer).build()?;
     let listener = TcpListener::bind("127.0.0.1:3000").await?;
-    Ok(axum::serve(listener, app(Auth::new(verifier))?).await?)
+    Ok(axum::serve(listener, app(guard(verifier)?)?).await?)
+}
+
+/// It answers gRPC in the form of gRPC.
+fn guard(verifier: Verifier) -> Result<Auth, InvalidGuard> {
+    Ok(Auth::from(Guard::builder(verifier).grpc().build()?))
 }
 
 fn app(auth: Auth) -> Result<Router, InvalidRule> {

@@ -25,7 +25,7 @@ impl World {
     }
 
     async fn of(issuer: TestIssuer) -> Self {
-        let auth = Auth::new(issuer.fetching_verifier(AUDIENCE));
+        let auth = guard(issuer.fetching_verifier(AUDIENCE)).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         tokio::spawn(async move { axum::serve(listener, app(auth).unwrap()).await });

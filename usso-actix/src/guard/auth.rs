@@ -130,14 +130,16 @@ impl Auth {
                 (None, Some(_)) => return Err(Refusal::Missing),
                 (_, None) => {}
             }
-            // For whatever reads extensions.
-            caller.map(|caller| request.extensions_mut().insert(caller));
+            leave(request, caller);
             Ok(())
         });
         Some(verdict)
     }
 
     fn judge(&self, caller: &Principal, rule: &Rule, request: &HttpRequest) -> Result<(), Refusal> {
+        if rule.reads_path() && !head::is_path_readable(request) {
+            return Err(Refusal::PathMalformed);
+        }
         self.guard.check(caller, rule, |wanted| head::path_parameter(request, wanted))
     }
 
@@ -151,11 +153,13 @@ impl Auth {
         });
         match verified.await {
             Ok(caller) => {
-                // For whatever reads extensions.
-                request.extensions_mut().insert(caller.clone());
+                leave(request, Some(caller.clone()));
                 Ok(Some(caller.clone()))
             }
-            Err(None) => Ok(None),
+            Err(None) => {
+                leave(request, None);
+                Ok(None)
+            }
             Err(Some(refusal)) => Err(refusal),
         }
     }
@@ -169,6 +173,17 @@ impl Auth {
         let caller = self.caller(request).await?.ok_or(Refusal::Missing)?;
         self.judge(&caller, rule, request)?;
         Ok(caller)
+    }
+}
+
+/// Leaves the caller for whatever reads extensions, and none where there is none, whatever another
+/// guard left.
+fn leave(request: &HttpRequest, caller: Option<Principal>) {
+    let mut extensions = request.extensions_mut();
+    if let Some(caller) = caller {
+        extensions.insert(caller);
+    } else {
+        extensions.remove::<Principal>();
     }
 }
 

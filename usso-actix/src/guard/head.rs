@@ -29,6 +29,7 @@ pub(super) fn head<'r>(
 ) -> Head<'r, Lines<'r>> {
     let target = request.uri().path_and_query().map_or(request.path(), |target| target.as_str());
     let mut head = Head::new(request.method().as_str(), target, Lines(request.headers()));
+    head.authority = request.uri().authority().map(|authority| authority.as_str());
     head.certificate = certificate;
     head
 }
@@ -52,6 +53,11 @@ pub(super) fn path_parameter(request: &HttpRequest, wanted: &str) -> Option<Stri
     let mut found = path.iter().zip(values).filter(|((name, _), _)| *name == wanted);
     let (_, value) = found.next()?;
     found.next().is_none().then_some(value)
+}
+
+/// Says whether the parts of the path are text that `web::Path` would give to the handler.
+pub(super) fn is_path_readable(request: &HttpRequest) -> bool {
+    request.match_info().load::<Vec<String>>().is_ok()
 }
 
 /// The places for the callers of one request, each with the guard that verifies it: what one guard

@@ -12,13 +12,11 @@ use actix_web::{
     Error, HttpRequest, ResponseError as _,
     body::{EitherBody, MessageBody},
     dev::{Service, ServiceRequest, ServiceResponse, Transform},
-    http::header::{HeaderName, HeaderValue},
+    http::header::{self, HeaderName, HeaderValue},
 };
 use usso_verify::guard::{Refusal, Rule};
 
-use super::auth::Auth;
-
-const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
+use super::{auth::Auth, head};
 
 /// A middleware that refuses requests before they reach what is inside: `.wrap(auth.required())` on
 /// an app, scope, resource or route.
@@ -38,6 +36,10 @@ pub struct Gate {
 impl Gate {
     pub(super) fn new(auth: &Auth, rule: Option<Rule>) -> Self {
         Self { auth: auth.clone(), rule: rule.map(Arc::new) }
+    }
+
+    fn extra(&self, request: &HttpRequest) -> Extra {
+        self.auth.response_headers(&head::head(request, None), self.rule.is_none())
     }
 
     async fn judge(&self, request: &HttpRequest) -> Result<(), Refusal> {
@@ -89,7 +91,8 @@ where
         auth.surround(request.request());
         match auth.admit_now(request.request(), rule.as_deref()) {
             Some(Ok(())) => {
-                Answering::Inner { future: self.inner.call(request), nonce: auth.dpop_nonce() }
+                let extra = self.gate.extra(request.request());
+                Answering::Inner { future: self.inner.call(request), extra }
             }
             Some(Err(refusal)) => {
                 Answering::Refused { response: Some(refused(auth, refusal, request)) }
@@ -113,7 +116,10 @@ where
     B: MessageBody,
 {
     match gate.judge(request.request()).await {
-        Ok(()) => Ok(finished(inner.call(request).await?, gate.auth.dpop_nonce())),
+        Ok(()) => {
+            let extra = gate.extra(request.request());
+            Ok(finished(inner.call(request).await?, &extra))
+        }
         Err(refusal) => Ok(refused(&gate.auth, refusal, request)),
     }
 }
@@ -127,13 +133,19 @@ fn refused<B>(
     request.into_response(refused.error_response()).map_into_right_body()
 }
 
-fn finished<B>(
-    response: ServiceResponse<B>,
-    nonce: Option<String>,
-) -> ServiceResponse<EitherBody<B>> {
+/// Headers to add to an answer.
+type Extra = Vec<(&'static str, String)>;
+
+fn finished<B>(response: ServiceResponse<B>, extra: &Extra) -> ServiceResponse<EitherBody<B>> {
     let mut response = response.map_into_left_body();
-    if let Some(nonce) = nonce.and_then(|nonce| HeaderValue::try_from(nonce).ok()) {
-        response.headers_mut().insert(DPOP_NONCE, nonce);
+    for (name, value) in extra {
+        let (name, value) = (HeaderName::from_static(name), HeaderValue::try_from(value));
+        let kept = name == header::CACHE_CONTROL && response.headers().contains_key(&name);
+        if let Ok(value) = value
+            && !kept
+        {
+            response.headers_mut().append(name, value);
+        }
     }
     response
 }
@@ -146,7 +158,7 @@ pin_project_lite::pin_project! {
     #[must_use = "a future does nothing until it is awaited"]
     #[allow(missing_docs, reason = "what it is made of is nobody's business")]
     pub enum Answering<F, B> {
-        Inner { #[pin] future: F, nonce: Option<String> },
+        Inner { #[pin] future: F, extra: Extra },
         Refused { response: Option<ServiceResponse<EitherBody<B>>> },
         Waiting { future: Waiting<B> },
     }
@@ -161,9 +173,9 @@ where
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project() {
-            Projected::Inner { future, nonce } => {
+            Projected::Inner { future, extra } => {
                 let response = std::task::ready!(future.poll(context))?;
-                Poll::Ready(Ok(finished(response, nonce.take())))
+                Poll::Ready(Ok(finished(response, extra)))
             }
             Projected::Refused { response } => match response.take() {
                 Some(response) => Poll::Ready(Ok(response)),

@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 
 use super::view::{Page, Paging, SessionView, TokenView, UserView};
 use crate::http::{
-    caller::SignedIn,
+    caller::{self, SignedIn},
     cookie::{self, Site},
     error::{ErrorBody, Failure},
     input::{Id, OptionalJson, Parameters, PathId},
@@ -98,9 +98,11 @@ pub(crate) async fn refresh(
     Ok(deliver(&deps, &uri, &tokens, None, transport))
 }
 
-/// Ends the session of a refresh token. Also answers 204 if it was over before.
+/// Ends the session of a refresh token, else that of the bearer token. Also answers 204 if it was over
+/// before, or there is neither.
 #[utoipa::path(post, path = "/auth/logout", tag = "auth", request_body = Option<Refresh>, responses(
     (status = 204, description = "The session is over; the cookie is removed."),
+    (status = 401, body = ErrorBody, description = "a `token.…` code: a bearer token alone, and not good"),
     (status = 403, body = ErrorBody, description = "`request.cross_site`"),
 ))]
 pub(crate) async fn logout(
@@ -113,6 +115,8 @@ pub(crate) async fn logout(
     site.check(&deps)?;
     if let Some((token, _)) = presented(&headers, body) {
         session::end_by_refresh_token(&deps, &token).await?;
+    } else if headers.contains_key(header::AUTHORIZATION) {
+        caller::sign_out(&deps, &headers).await?;
     }
     Ok((StatusCode::NO_CONTENT, set_cookie(cookie::remove(&deps, &uri))))
 }

@@ -9,7 +9,7 @@ use usso_verify::{
 };
 
 use super::{
-    head::{self, Seen},
+    head::{self, Path, Seen},
     layer::Gate,
     refused::Refused,
 };
@@ -90,9 +90,8 @@ impl Auth {
             return Ok(Some(known));
         }
         let caller = self.guard.authenticate(&seen.head()).await?;
-        if let Some(caller) = &caller {
-            head::vouch(&mut parts.extensions, &self.guard, caller);
-        }
+        let vouched = caller.as_ref().map(|caller| seen.vouch(&self.guard, caller));
+        head::leave(&mut parts.extensions, vouched);
         Ok(caller)
     }
 
@@ -112,9 +111,8 @@ impl Auth {
                 (None, Some(_)) => return Err(Refusal::Missing),
                 (_, None) => {}
             }
-            if let Some(caller) = &caller {
-                head::vouch(request.extensions_mut(), &self.guard, caller);
-            }
+            let vouched = caller.map(|caller| Seen::from(&*request).vouch(&self.guard, &caller));
+            head::leave(request.extensions_mut(), vouched);
             Ok(())
         });
         Some(verdict)
@@ -123,10 +121,8 @@ impl Auth {
     /// Verifies the caller, which there must be, and judges it by the rule.
     pub(super) async fn admit(&self, parts: &mut Parts, rule: &Rule) -> Result<Principal, Refusal> {
         let caller = self.caller(parts).await?.ok_or(Refusal::Missing)?;
-        let path = if rule.reads_path() { head::path_parameters(parts).await } else { Vec::new() };
-        let parameter = |wanted: &str| {
-            path.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone())
-        };
+        let path = if rule.reads_path() { Some(Path::of(parts).await?) } else { None };
+        let parameter = |wanted: &str| path.as_ref()?.get(wanted);
         self.guard.check(&caller, rule, parameter)?;
         Ok(caller)
     }

@@ -8,16 +8,14 @@ use std::{
 
 use axum::{
     body::{Body, Bytes, HttpBody},
-    http::{HeaderName, HeaderValue, Request},
+    http::{HeaderName, HeaderValue, Request, header},
     response::{IntoResponse as _, Response},
 };
 use tower_layer::Layer;
 use tower_service::Service;
 use usso_verify::guard::Rule;
 
-use super::auth::Auth;
-
-const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
+use super::{auth::Auth, head::Seen};
 
 /// A layer that refuses requests before they reach what is inside. For every tower stack: routers of
 /// axum, services of tonic.
@@ -35,6 +33,10 @@ pub struct Gate {
 impl Gate {
     pub(super) fn new(auth: &Auth, rule: Option<Rule>) -> Self {
         Self { auth: auth.clone(), rule: rule.map(Arc::new) }
+    }
+
+    fn extra(&self, request: Seen<'_>) -> Extra {
+        self.auth.response_headers(&request.head(), self.rule.is_none())
     }
 }
 
@@ -73,7 +75,8 @@ where
         let auth = &self.gate.auth;
         match auth.admit_now(&mut request, self.gate.rule.as_deref()) {
             Some(Ok(())) => {
-                Answering::Inner { future: self.inner.call(request), nonce: auth.dpop_nonce() }
+                let extra = self.gate.extra((&request).into());
+                Answering::Inner { future: self.inner.call(request), extra }
             }
             Some(Err(refusal)) => {
                 let refused = auth.refuse_seen(&refusal, (&request).into());
@@ -99,17 +102,19 @@ impl<S> Gated<S> {
         // The one that is ready is used; the clone takes its place.
         let clone = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, clone);
-        let Gate { auth, rule } = self.gate.clone();
+        let gate = self.gate.clone();
         Box::pin(async move {
+            let auth = &gate.auth;
             let (mut parts, body) = request.into_parts();
-            let verdict = match &rule {
+            let verdict = match &gate.rule {
                 Some(rule) => auth.admit(&mut parts, rule).await.map(Some),
                 None => auth.caller(&mut parts).await,
             };
             match verdict {
                 Ok(_) => {
+                    let extra = gate.extra((&parts).into());
                     let response = inner.call(Request::from_parts(parts, body)).await?;
-                    Ok(finished(response, auth.dpop_nonce()))
+                    Ok(finished(response, &extra))
                 }
                 Err(refusal) => Ok(auth.refuse(refusal, &parts).into_response()),
             }
@@ -117,14 +122,23 @@ impl<S> Gated<S> {
     }
 }
 
-fn finished<R>(response: Response<R>, nonce: Option<String>) -> Response
+/// Headers to add to an answer.
+type Extra = Vec<(&'static str, String)>;
+
+fn finished<R>(response: Response<R>, extra: &Extra) -> Response
 where
     R: HttpBody<Data = Bytes> + Send + 'static,
     R::Error: Into<axum::BoxError>,
 {
     let mut response = response.map(Body::new);
-    if let Some(nonce) = nonce.and_then(|nonce| HeaderValue::try_from(nonce).ok()) {
-        response.headers_mut().insert(DPOP_NONCE, nonce);
+    for (name, value) in extra {
+        let (name, value) = (HeaderName::from_static(name), HeaderValue::try_from(value));
+        let kept = name == header::CACHE_CONTROL && response.headers().contains_key(&name);
+        if let Ok(value) = value
+            && !kept
+        {
+            response.headers_mut().append(name, value);
+        }
     }
     response
 }
@@ -135,7 +149,7 @@ pin_project_lite::pin_project! {
     #[must_use = "a future does nothing until it is awaited"]
     #[allow(missing_docs, reason = "what it is made of is nobody's business")]
     pub enum Answering<F, E> {
-        Inner { #[pin] future: F, nonce: Option<String> },
+        Inner { #[pin] future: F, extra: Extra },
         Refused { response: Option<Response> },
         Waiting { future: Waiting<E> },
     }
@@ -151,9 +165,9 @@ where
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project() {
-            Projected::Inner { future, nonce } => {
+            Projected::Inner { future, extra } => {
                 let response = ready!(future.poll(context))?;
-                Poll::Ready(Ok(finished(response, nonce.take())))
+                Poll::Ready(Ok(finished(response, extra)))
             }
             Projected::Refused { response } => match response.take() {
                 Some(response) => Poll::Ready(Ok(response)),

@@ -8,7 +8,7 @@ use usso_core::{
     Deps, access,
     kernel::{id::TenantId, refusal::Stop},
     session::{
-        Refused,
+        self, Refused,
         token::{Caller, authenticate},
     },
 };
@@ -65,6 +65,19 @@ impl FromRequestParts<App> for Superadmin {
         let caller =
             access::require_superadmin(&deps, bearer(&parts.headers)?).await.map_err(of_token)?;
         Ok(Self { deps, caller })
+    }
+}
+
+/// Ends the session of the bearer token, if it is not over already.
+pub(crate) async fn sign_out(deps: &Deps, headers: &HeaderMap) -> Result<(), Failure> {
+    let caller = match authenticate(deps, bearer(headers)?).await {
+        Err(Stop::Refused(Refused::Ended)) => return Ok(()),
+        verified => verified.map_err(of_token)?,
+    };
+    let user = caller.user.id;
+    match session::end(deps, user, caller.session.id, user).await {
+        Ok(()) | Err(Stop::Refused(Refused::Unknown)) => Ok(()),
+        Err(stop) => Err(of_token(stop)),
     }
 }
 

@@ -365,3 +365,109 @@ async fn a_protected_router_is_closed_but_for_what_is_named() {
     let good = issuer.mint().audience(AUDIENCE).authorization();
     assert_eq!(send(&app, request("/me", &good)).await, (200, "user:1".into()));
 }
+
+#[tokio::test]
+async fn a_name_that_is_twice_in_the_path_opens_nothing() {
+    let issuer = issuer();
+    let auth = auth(&issuer);
+    let inner = || Router::new().route("/posts/{id}", get(async || "post"));
+    let layer = auth.require("read:posts?post_id={id}").unwrap();
+    let nested = Router::new().nest("/users/{id}", inner().route_layer(layer.clone()));
+    let single = Router::new().nest("/users/{user}", inner().route_layer(layer));
+    let header = issuer.mint().audience(AUDIENCE).scope("read:posts?post_id=7").authorization();
+    for post in ["7", "9"] {
+        let answer = send(&nested, request(&format!("/users/7/posts/{post}"), &header)).await;
+        assert_eq!(answer.0, 500, "{post}");
+    }
+    assert_eq!(send(&single, request("/users/9/posts/7", &header)).await.0, 200);
+    assert_eq!(send(&single, request("/users/7/posts/9", &header)).await.0, 403);
+}
+
+#[tokio::test]
+async fn a_part_of_the_path_that_leads_elsewhere_is_refused() {
+    let issuer = issuer();
+    let auth = auth(&issuer);
+    let files = get(async || "file").layer(auth.require("read:files?path={rest}").unwrap());
+    let app = Router::new().route("/f/{*rest}", files);
+    let header = issuer.mint().audience(AUDIENCE).scope("read:files?path=pub/*").authorization();
+    assert_eq!(send(&app, request("/f/pub/a", &header)).await.0, 200);
+    for path in
+        ["pub/../priv", "pub/%2e%2e/priv", "pub%2f..%2fpriv", "pub/..%5cpriv", "pub/./a", "pub/%00"]
+    {
+        let (status, body) = send(&app, request(&format!("/f/{path}"), &header)).await;
+        assert!(status == 400 && body.contains("request.path_malformed"), "{path} {body}");
+    }
+    let (status, body) = send(&app, request("/f/%FF", &header)).await;
+    assert!(status == 400 && body.contains("request.path_malformed"), "{body}");
+}
+
+#[tokio::test]
+async fn a_verdict_is_for_the_request_it_was_given_for() {
+    let issuer = issuer();
+    let guard = Guard::builder(issuer.verifier(AUDIENCE)).cookie("t").build().unwrap();
+    let auth = Auth::from(guard);
+    let inside = Router::new().route("/", any(subject)).with_state(auth.clone());
+    let alice = issuer.mint().audience(AUDIENCE).subject("user:alice").sign();
+    let bob = issuer.mint().audience(AUDIENCE).subject("user:bob").authorization();
+    // What is behind the gate makes another request of this one.
+    let changed = async |change: fn(&mut Parts, &str), value: &str| {
+        let (inside, value) = (inside.clone(), value.to_owned());
+        let handler = move |mut parts: Parts| async move {
+            change(&mut parts, &value);
+            inside.oneshot(Request::from_parts(parts, Body::empty())).await.unwrap()
+        };
+        let app = Router::new().route("/", get(handler)).layer(auth.required());
+        let cookie = Request::builder().header("cookie", format!("t={alice}"));
+        send(&app, cookie.body(Body::empty()).unwrap()).await
+    };
+    let same = changed(|_, _| (), "").await;
+    assert_eq!(same, (200, "user:alice".into()));
+    let other = |parts: &mut Parts, value: &str| {
+        parts.headers.insert("authorization", value.parse().unwrap());
+    };
+    assert_eq!(changed(other, &bob).await, (200, "user:bob".into()));
+    let overridden = |parts: &mut Parts, value: &str| parts.method = value.parse().unwrap();
+    let (status, body) = changed(overridden, "DELETE").await;
+    assert!(status == 403 && body.contains("request.cross_site"), "{body}");
+}
+
+#[tokio::test]
+async fn nobody_is_left_behind_where_there_is_no_caller() {
+    let issuer = issuer();
+    let guard = Guard::builder(issuer.verifier(AUDIENCE)).cookie("t").build().unwrap();
+    let (with_cookies, without) = (Auth::from(guard), auth(&issuer));
+    let handler = async |caller: Option<Extension<Principal>>| caller.is_some().to_string();
+    let app = Router::new().route("/", get(handler));
+    let app = app.layer(without.optional()).layer(with_cookies.required());
+    let cookie = format!("t={}", issuer.mint().audience(AUDIENCE).sign());
+    let request = Request::builder().header("cookie", cookie).body(Body::empty()).unwrap();
+    assert_eq!(send(&app, request).await, (200, "false".into()));
+}
+
+#[tokio::test]
+async fn what_a_cookie_opened_is_not_for_shared_caches() {
+    let issuer = issuer();
+    let guard = Guard::builder(issuer.verifier(AUDIENCE)).cookie("t").build().unwrap();
+    let auth = Auth::from(guard);
+    let own = get(async || ([("cache-control", "max-age=60, private")], "own"));
+    let app = Router::new().route("/", get(subject)).route("/own", own);
+    let required = app.clone().layer(auth.required()).with_state(auth.clone());
+    let optional = app.layer(auth.optional()).with_state(auth);
+    let cookie = format!("t={}", issuer.mint().audience(AUDIENCE).sign());
+    // The second time the token is remembered.
+    for _ in 0..2 {
+        for (app, path, cached, varies) in [
+            (&required, "/", "private", false),
+            (&required, "/own", "max-age=60, private", false),
+            (&optional, "/", "private", true),
+        ] {
+            let request = Request::builder().uri(path).header("cookie", &cookie);
+            let response = app.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+            assert_eq!(response.headers()["cache-control"], cached);
+            assert_eq!(response.headers().contains_key("vary"), varies);
+        }
+    }
+    let bearer = issuer.mint().audience(AUDIENCE).authorization();
+    let response = required.oneshot(request("/", &bearer)).await.unwrap();
+    assert!(!response.headers().contains_key("cache-control"));
+}

@@ -130,6 +130,24 @@ async fn logging_out_ends_the_session() {
 }
 
 #[tokio::test]
+async fn logging_out_with_the_access_token_alone_ends_its_session() {
+    let world = World::new().await;
+    let login = world.register("user@example.com").await;
+    let token = login.text_of("access_token");
+    let logout = || Call::new("POST", &api("auth/logout")).bearer(&token);
+    assert_eq!(logout().send(&world).await.status, 204);
+    assert_eq!(get(&api("me")).bearer(&token).send(&world).await.refusal(), (401, "session.ended"));
+    assert_eq!(
+        world.refresh(&login.text_of("refresh_token")).await.refusal(),
+        (401, "session.refresh_not_valid")
+    );
+    assert_eq!(logout().send(&world).await.status, 204, "again");
+    let forged = Call::new("POST", &api("auth/logout")).bearer("a.b.c").send(&world).await;
+    assert_eq!(forged.refusal(), (401, "token.malformed"));
+    assert_eq!(Call::new("POST", &api("auth/logout")).send(&world).await.status, 204, "nobody");
+}
+
+#[tokio::test]
 async fn a_user_sees_and_ends_its_own_sessions() {
     let world = World::new().await;
     let first = world.register("user@example.com").await;

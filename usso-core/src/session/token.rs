@@ -112,9 +112,6 @@ pub async fn authenticate<'t>(
 ) -> Result<Caller, Stop<Refused>> {
     let tenant = deps.tenant.id.to_string();
     let presented = presented.into().tenant(&tenant);
-    if !deps.tenant.is_active() {
-        return Err(Stop::Refused(Refused::TenantSuspended));
-    }
     let now = deps.clock.now();
     let mut keys = keys::load(deps).await?;
     let mut verified = keys.verifier().verify_at(presented, now.seconds());
@@ -124,6 +121,10 @@ pub async fn authenticate<'t>(
         verified = keys.verifier().verify_at(presented, now.seconds());
     }
     let claims = verified.map_err(|error| Stop::Refused(Refused::Token(error)))?;
+    // Only its own callers learn that a tenant is suspended.
+    if !deps.tenant.is_active() {
+        return Err(Stop::Refused(Refused::TenantSuspended));
+    }
     let ended = || Stop::Refused(Refused::Ended);
     let id =
         claims.session_id.as_deref().and_then(|id| SessionId::parse(id).ok()).ok_or_else(ended)?;

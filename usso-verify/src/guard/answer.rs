@@ -9,6 +9,8 @@ use crate::algorithm::Algorithm;
 use crate::challenge::Challenge;
 
 const RETRY_AFTER: &str = "5";
+/// The most bytes of a text in a header.
+const MAX_TEXT: usize = 256;
 /// What the service is called if the app says nothing.
 pub(super) const REALM: &str = "api";
 
@@ -22,7 +24,7 @@ pub struct Answer {
     pub code: &'static str,
     /// Names in lower case, with values that can be sent. A name may come twice.
     pub headers: Vec<(&'static str, String)>,
-    /// The body: JSON unless it was replaced. Empty for gRPC, which carries all in headers.
+    /// The body: JSON unless it was replaced. Empty for gRPC, which has all of it in headers.
     pub body: String,
 }
 
@@ -46,20 +48,20 @@ impl Answer {
     /// Makes the usual answer, of a service that takes bearer tokens.
     #[must_use]
     pub fn plain(refusal: &Refusal) -> Self {
-        Self::of(refusal, Style::default(), &Head::new("GET", "/", []))
+        Self::of(refusal, &Style::default(), &Head::new("GET", "/", []))
     }
 
-    pub(super) fn of<H: Headers>(refusal: &Refusal, style: Style<'_>, head: &Head<'_, H>) -> Self {
+    pub(super) fn of<H: Headers>(refusal: &Refusal, style: &Style<'_>, head: &Head<'_, H>) -> Self {
         let mut headers = vec![("cache-control", "no-store".to_owned())];
         let challenges = style.challenges(refusal, is_dpop(head));
         headers.extend(challenges.map(|value| ("www-authenticate", value)));
         if refusal.status() == 503 {
             headers.push(("retry-after", RETRY_AFTER.to_owned()));
         }
-        headers.extend(style.nonce.map(|nonce| ("dpop-nonce", nonce)));
+        headers.extend(style.nonce.iter().map(|nonce| ("dpop-nonce", nonce.clone())));
         let mut answer =
             Self { status: refusal.status(), code: refusal.code(), headers, body: String::new() };
-        if let Some(kind) = grpc_kind(head) {
+        if let Some(kind) = grpc_kind(head).filter(|_| style.grpc) {
             answer.make_grpc(refusal, kind);
         } else {
             answer.headers.push(("content-type", "application/json".to_owned()));
@@ -81,7 +83,7 @@ impl Answer {
         self.headers.push(("content-type", kind.to_owned()));
         self.headers.push(("grpc-status", status.to_owned()));
         let message = format!("{}: {refusal}", self.code);
-        self.headers.push(("grpc-message", percent_encoded(&message)));
+        self.headers.push(("grpc-message", percent_encoded(cut(&message))));
     }
 }
 
@@ -92,11 +94,13 @@ pub(super) struct Style<'g> {
     /// The algorithms of proofs, where they are taken.
     pub(super) dpop: Option<&'g [Algorithm]>,
     pub(super) nonce: Option<String>,
+    /// Whether requests of gRPC get their answers in its form.
+    pub(super) grpc: bool,
 }
 
 impl Default for Style<'_> {
     fn default() -> Self {
-        Self { realm: REALM, resource_metadata: None, dpop: None, nonce: None }
+        Self { realm: REALM, resource_metadata: None, dpop: None, nonce: None, grpc: false }
     }
 }
 
@@ -104,8 +108,8 @@ impl Style<'_> {
     /// The values of `WWW-Authenticate`, one for each scheme that is taken. What is wrong is said in
     /// that of the scheme that was used.
     fn challenges(&self, refusal: &Refusal, by_proof: bool) -> impl Iterator<Item = String> {
-        let wanted =
-            matches!(refusal.status(), 400 | 401 | 403) && !matches!(refusal, Refusal::CrossSite);
+        let wanted = matches!(refusal.status(), 400 | 401 | 403)
+            && !matches!(refusal, Refusal::CrossSite | Refusal::PathMalformed);
         let dpop = self.dpop.map(|algorithms| Challenge::dpop(algorithms.iter().copied()));
         let by_proof = by_proof && dpop.is_some();
         let both = [Some((Challenge::bearer(), !by_proof)), dpop.map(|dpop| (dpop, by_proof))];
@@ -128,12 +132,20 @@ fn explained(challenge: Challenge, refusal: &Refusal) -> Challenge {
     };
     let challenge = match refusal {
         Refusal::Denied(Denied::StepUp(step_up)) => challenge.step_up(step_up),
-        Refusal::Denied(Denied::Scope(scope)) if is_scope_token(scope) => {
+        Refusal::Denied(Denied::Scope(scope))
+            if is_scope_token(scope) && scope.len() <= MAX_TEXT =>
+        {
             challenge.error(error).scope([scope])
         }
         _ => challenge.error(error),
     };
-    challenge.error_description(refusal.to_string())
+    challenge.error_description(cut(&refusal.to_string()))
+}
+
+/// Cuts text that a request made long: headers have little room.
+fn cut(text: &str) -> &str {
+    let end = (0..=MAX_TEXT).rev().find(|end| text.is_char_boundary(*end));
+    end.and_then(|end| text.get(..end)).filter(|_| text.len() > MAX_TEXT).unwrap_or(text)
 }
 
 fn is_dpop<H: Headers>(head: &Head<'_, H>) -> bool {
@@ -163,11 +175,11 @@ fn request_id<'r, H: Headers>(head: &'r Head<'_, H>) -> Option<&'r str> {
 
 fn body(refusal: &Refusal, request_id: Option<&str>) -> String {
     let detail = match refusal {
-        Refusal::Denied(Denied::Scope(scope)) => Some(format!("scope {scope}")),
+        Refusal::Denied(Denied::Scope(scope)) => Some(format!("scope {}", cut(scope))),
         Refusal::Denied(Denied::Role(role)) => Some(format!("role {role}")),
         _ => None,
     };
-    let message = Message { en: sentence(&refusal.to_string()) };
+    let message = Message { en: sentence(cut(&refusal.to_string())) };
     let body = Body { error_code: refusal.code(), message, detail, request_id };
     serde_json::to_string(&body).unwrap_or_default()
 }

@@ -29,6 +29,7 @@ impl GuardBuilder {
             realm: REALM.to_owned(),
             resource_metadata: None,
             answers: None,
+            grpc: false,
         };
         Self { shared, public_url: None }
     }
@@ -43,7 +44,8 @@ impl GuardBuilder {
     /// # Security
     ///
     /// Set it with `HttpOnly`, `Secure` and `SameSite=Lax` or stricter, best under a name that starts
-    /// with `__Host-`.
+    /// with `__Host-`. Set [`public_url`](Self::public_url) as well: without it the pages of an old
+    /// browser, which sends no `Sec-Fetch-Site`, are known by the host alone, not by `https`.
     pub fn cookie(mut self, name: impl Into<String>) -> Self {
         self.shared.cookie = Some(name.into());
         self
@@ -81,6 +83,19 @@ impl GuardBuilder {
     /// RFC 9728 §5.1.
     pub fn resource_metadata(mut self, url: impl Into<String>) -> Self {
         self.shared.resource_metadata = Some(url.into());
+        self
+    }
+
+    /// Answers requests whose `Content-Type` is one of gRPC in the form of gRPC: status 200, and what
+    /// happened in `grpc-status` and `grpc-message`. Default is HTTP's status, which clients of gRPC
+    /// understand as well.
+    ///
+    /// # Security
+    ///
+    /// Only for services of gRPC: where something in front reads the status to learn whether a
+    /// request is good (forward authentication), a client could make every refusal look good.
+    pub fn grpc(mut self) -> Self {
+        self.shared.grpc = true;
         self
     }
 
@@ -149,7 +164,7 @@ fn is_origin(origin: &str) -> bool {
 }
 
 /// Why a guard was not built. The text names the setting and the fix.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InvalidGuard {
     /// The name of the cookie is empty or has a character that names of cookies have not.
@@ -186,6 +201,13 @@ impl fmt::Display for InvalidGuard {
                 write!(f, "`resource_metadata` {url:?} is not an absolute url")
             }
         }
+    }
+}
+
+/// As it is displayed: a `main` that returns it prints this.
+impl fmt::Debug for InvalidGuard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -18,6 +18,9 @@ pub struct Head<'r, H> {
     pub method: &'r str,
     /// Path and query as the client sent them, whatever the framework cut off in between.
     pub target: &'r str,
+    /// The host of the address, where the request names it there as HTTP/2 does; it stands in for a
+    /// missing `Host`.
+    pub authority: Option<&'r str>,
     /// The headers.
     pub headers: H,
     /// The client's certificate, if TLS or a trusted proxy gave one; see
@@ -41,7 +44,7 @@ impl<const N: usize> Headers for [(&str, &str); N] {
 impl<'r, H> Head<'r, H> {
     /// Describes a request without a client certificate.
     pub fn new(method: &'r str, target: &'r str, headers: H) -> Self {
-        Self { method, target, headers, certificate: None }
+        Self { method, target, authority: None, headers, certificate: None }
     }
 
     pub(super) fn path(&self) -> &'r str {
@@ -157,6 +160,9 @@ impl Guard {
         let public = self.shared.public_url.as_ref().filter(|_| self.dpop().is_some());
         let place = match (scheme, public) {
             (Scheme::Bearer, _) => Place::Bearer,
+            (Scheme::Dpop, Some(_)) if has_dot_segments(head.path()) => {
+                return Err(Refusal::PathMalformed);
+            }
             (Scheme::Dpop, Some(PublicUrl { base, .. })) => {
                 let proof = dpop::only_header(head.headers.lines("dpop"));
                 let proof = proof.map_err(|error| Refusal::Token(VerifyError::Dpop(error)))?;
@@ -166,6 +172,14 @@ impl Guard {
         };
         Ok(Credential { text, place })
     }
+}
+
+/// Addresses are compared without dot segments (RFC 9449 §4.3), and could leave the service by them.
+fn has_dot_segments(path: &str) -> bool {
+    let dots = |segment: &str| {
+        matches!(segment.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | "..")
+    };
+    path.split('/').any(dots)
 }
 
 /// Cuts `scheme 1*SP token68` (RFC 9110 §11.4) apart, of a scheme that is known here. The form of

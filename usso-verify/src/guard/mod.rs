@@ -94,6 +94,7 @@ struct Shared {
     realm: String,
     resource_metadata: Option<String>,
     answers: Option<Answers>,
+    grpc: bool,
 }
 
 /// Where clients reach the service.
@@ -242,17 +243,41 @@ impl Guard {
             resource_metadata: shared.resource_metadata.as_deref(),
             dpop: self.dpop().map(|verifier| verifier.dpop().algorithms()),
             nonce: self.dpop_nonce(),
+            grpc: shared.grpc,
         };
-        let mut answer = Answer::of(refusal, style, head);
+        let mut answer = Answer::of(refusal, &style, head);
         if let Some(answers) = &shared.answers {
             answers(refusal, &mut answer);
         }
         answer
     }
 
-    /// Gives the nonce to send in `DPoP-Nonce` with every answer; `None` if none is demanded.
-    #[must_use]
-    pub fn dpop_nonce(&self) -> Option<String> {
+    /// Gives the headers to add to the answer of a request that was let in: names in lower case. A
+    /// `cache-control` that the answer has already stays. `optional` says that callers without a
+    /// credential are let in, too.
+    ///
+    /// # Security
+    ///
+    /// Shared caches leave answers to requests with `Authorization` alone (RFC 9111 §3.5), but not those
+    /// to requests with a cookie or a key: without these headers they would give them to others.
+    pub fn response_headers<H: Headers>(
+        &self,
+        head: &Head<'_, H>,
+        optional: bool,
+    ) -> Vec<(&'static str, String)> {
+        let mut headers = Vec::new();
+        headers.extend(self.dpop_nonce().map(|nonce| ("dpop-nonce", nonce)));
+        let sent = |name| head.headers.lines(name).next().is_some();
+        if !sent("authorization") && (sent("cookie") || sent("x-api-key")) {
+            headers.push(("cache-control", "private".to_owned()));
+        }
+        if optional {
+            headers.push(("vary", "authorization, cookie, x-api-key".to_owned()));
+        }
+        headers
+    }
+
+    fn dpop_nonce(&self) -> Option<String> {
         let verifier = self.dpop()?;
         verifier.dpop().nonce(verifier.now())
     }

@@ -29,7 +29,10 @@ pub enum Refusal {
     InvalidRule(InvalidRule),
     /// There is no credential.
     Missing,
-    /// A rule names a part of the path that is not there: a mistake of the program.
+    /// A part of the path that a rule looks at is not UTF-8, or has a dot segment or a control
+    /// character in it.
+    PathMalformed,
+    /// A rule names a part of the path that is not there, or there twice: a mistake of the program.
     PathParameter(String),
     /// The scheme of `Authorization` is not one that is taken here.
     Scheme,
@@ -53,6 +56,7 @@ impl Refusal {
             Self::GuardMissing => "guard.missing",
             Self::InvalidRule(_) => "guard.rule",
             Self::Missing => "access.token_missing",
+            Self::PathMalformed => "request.path_malformed",
             Self::PathParameter(_) => "guard.path_parameter",
             Self::Scheme => "access.scheme",
             Self::Token(error) => error.code(),
@@ -66,7 +70,10 @@ impl Refusal {
     #[must_use]
     pub const fn status(&self) -> u16 {
         match self {
-            Self::ApiKeyMalformed | Self::AuthorizationMalformed | Self::CookieAmbiguous => 400,
+            Self::ApiKeyMalformed
+            | Self::AuthorizationMalformed
+            | Self::CookieAmbiguous
+            | Self::PathMalformed => 400,
             Self::Missing | Self::Scheme => 401,
             // The next token would not have them either.
             Self::Claims | Self::CrossSite => 403,
@@ -92,6 +99,7 @@ impl Refusal {
             | Self::GuardMissing
             | Self::InvalidRule(_)
             | Self::Missing
+            | Self::PathMalformed
             | Self::PathParameter(_)
             | Self::Scheme
             | Self::Unavailable => None,
@@ -104,7 +112,7 @@ impl fmt::Display for Refusal {
         f.write_str(match self {
             Self::ApiKeyMalformed => "the header `x-api-key` must be sent once, with one key",
             Self::AuthorizationMalformed => {
-                "the header `Authorization` must be sent once, with a scheme and one token"
+                "the header `Authorization` must be sent once: `Bearer`, a space, and one token without quotes"
             }
             Self::Claims => "the token has not the claims that are needed",
             Self::CookieAmbiguous => "the cookie of the token was sent twice",
@@ -115,7 +123,8 @@ impl fmt::Display for Refusal {
             Self::InvalidRule(_) | Self::PathParameter(_) => {
                 "this route is not set up to know what its callers may do"
             }
-            Self::Scheme => "the scheme of the header `Authorization` is not accepted",
+            Self::PathMalformed => "the address has a part that cannot be read",
+            Self::Scheme => "the scheme of the header `Authorization` is not accepted; send `Bearer`",
             Self::Token(error) => return error.fmt(f),
             Self::Unavailable => "whether the token is good cannot be told at present",
         })

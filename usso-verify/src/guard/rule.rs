@@ -107,23 +107,33 @@ impl Rule {
     pub fn scope(mut self, scope: &str) -> Result<Self, InvalidRule> {
         let (head, query) =
             scope.split_once('?').map_or((scope, ""), |(head, query)| (head, query));
-        let read = Scope::parse(head).map_err(InvalidRule::Scope)?;
-        if head.contains(['{', '}', '*']) {
-            return Err(InvalidRule::Path);
+        let read = Scope::parse(head);
+        let read = read.map_err(|error| InvalidRule::Scope(scope.to_owned(), error))?;
+        let (_, path) =
+            head.split_once(':').ok_or_else(|| InvalidRule::Action(scope.to_owned()))?;
+        if path.contains(['{', '}', '*', ':']) || path.contains(char::is_whitespace) {
+            return Err(InvalidRule::Path(scope.to_owned()));
         }
+        let bad_value = || InvalidRule::Value(scope.to_owned());
         let pairs = query.split('&').filter(|pair| !pair.is_empty());
         let values = pairs.map(|pair| {
-            let (key, value) = pair.split_once('=').ok_or(InvalidRule::Value)?;
+            let (key, value) = pair.split_once('=').ok_or_else(bad_value)?;
             let plain = |text: &str| !text.is_empty() && !text.contains(['%', '+', '*', '?', '[']);
             if !plain(key) || !plain(value) {
-                return Err(InvalidRule::Value);
+                return Err(bad_value());
             }
-            Ok((key.to_owned(), Text::read(value)?))
+            Ok((key.to_owned(), Text::read(value).ok_or_else(bad_value)?))
         });
-        let values = values.collect::<Result<Vec<_>, _>>()?;
+        let values = values.collect::<Result<Vec<(String, Text)>, _>>()?;
+        let twice = |(place, (key, _)): (usize, &(String, Text))| {
+            values.iter().take(place).any(|(earlier, _)| earlier == key)
+        };
+        if values.iter().enumerate().any(twice) {
+            return Err(bad_value());
+        }
         let (action, path) = (read.action().as_str().to_owned(), read.path().to_owned());
         if let Decision::Invalid(error) = Scopes::default().decide(&path, &action, &[]) {
-            return Err(InvalidRule::Scope(error));
+            return Err(InvalidRule::Scope(scope.to_owned(), error));
         }
         self.scopes.push(Needed { action, path, values });
         Ok(self)
@@ -222,27 +232,30 @@ impl Text {
         }
     }
 
-    fn read(text: &str) -> Result<Self, InvalidRule> {
+    /// Reads a value; `None` if it is empty, or has braces other than around all of it.
+    fn read(text: &str) -> Option<Self> {
         let read = Self::of(text);
         let (Self::Given(inner) | Self::Parameter(inner)) = &read;
-        if inner.is_empty() || inner.contains(['{', '}']) {
-            Err(InvalidRule::Value)
-        } else {
-            Ok(read)
-        }
+        (!inner.is_empty() && !inner.contains(['{', '}'])).then_some(read)
     }
 
     /// # Errors
     ///
-    /// [`Refusal::PathParameter`] if the path has no such part, or an empty one.
+    /// [`Refusal::PathParameter`] if the path has no such part, or an empty one;
+    /// [`Refusal::PathMalformed`] if it would be another path for whoever resolves it.
     fn resolve(&self, parameter: impl Fn(&str) -> Option<String>) -> Result<Cow<'_, str>, Refusal> {
-        match self {
-            Self::Given(text) => Ok(Cow::Borrowed(text)),
-            Self::Parameter(name) => parameter(name)
-                .filter(|value| !value.is_empty())
-                .map(Cow::Owned)
-                .ok_or_else(|| Refusal::PathParameter(name.clone())),
+        let name = match self {
+            Self::Given(text) => return Ok(Cow::Borrowed(text)),
+            Self::Parameter(name) => name,
+        };
+        let value = parameter(name).filter(|value| !value.is_empty());
+        let value = value.ok_or_else(|| Refusal::PathParameter(name.clone()))?;
+        let mut segments = value.split(['/', '\\']);
+        if segments.any(|segment| matches!(segment, "." | "..")) || value.contains(char::is_control)
+        {
+            return Err(Refusal::PathMalformed);
         }
+        Ok(Cow::Owned(value))
     }
 }
 
@@ -255,27 +268,53 @@ impl TryFrom<&str> for Rule {
     }
 }
 
-/// Why a rule was not made. A mistake of the program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// Why a rule was not made: a mistake of the program. Each variant has the scope as it was written.
+#[derive(Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum InvalidRule {
-    /// The path of the scope has a wildcard or braces: what is needed must be one thing.
-    Path,
+    /// The scope has no action.
+    Action(String),
+    /// The path of the scope has a wildcard, braces, a colon or a space: what is needed must be one
+    /// thing.
+    Path(String),
     /// The scope cannot be read.
-    Scope(ScopeError),
-    /// A value after `?` is empty, encoded, or has braces other than around all of it.
-    Value,
+    Scope(String, ScopeError),
+    /// A value after `?` is empty, encoded, there twice, or has braces other than around all of it.
+    Value(String),
 }
 
 impl fmt::Display for InvalidRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Path => f.write_str("the path of a needed scope has a wildcard or braces"),
-            Self::Scope(error) => write!(f, "the needed scope cannot be read: {error}"),
-            Self::Value => f.write_str(
-                "write the values of a needed scope as `name=value` or `name={parameter}`",
+            Self::Action(scope) => {
+                write!(f, "the needed scope {scope:?} has no action; write one, as in `read:files`")
+            }
+            Self::Path(scope) => write!(
+                f,
+                "the needed scope {scope:?} has a wildcard, braces, a colon or a space in its path; \
+                 write one scope, as in `read:media/files`"
+            ),
+            Self::Scope(scope, ScopeError::ActionUnknown) => write!(
+                f,
+                "the action of the needed scope {scope:?} is unknown; write `read`, `create`, \
+                 `write`, `update`, `delete`, `manage`, `admin` or `owner`"
+            ),
+            Self::Scope(scope, error) => {
+                write!(f, "the needed scope {scope:?} cannot be read: {error}")
+            }
+            Self::Value(scope) => write!(
+                f,
+                "write the values of the needed scope {scope:?} as `name=value` or \
+                 `name={{parameter}}`, each name once"
             ),
         }
+    }
+}
+
+/// As it is displayed: a `main` that returns it prints this.
+impl fmt::Debug for InvalidRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -48,8 +48,10 @@ impl Guard {
         if let Some(public) = &self.shared.public_url {
             return public.origin.as_bytes() == origin;
         }
-        let Single::Once(host) = head.single("host") else {
-            return false;
+        let host = match (head.single("host"), head.authority) {
+            (Single::Once(host), _) => host,
+            (Single::Absent, Some(host)) => host.as_bytes(),
+            _ => return false,
         };
         let own =
             [&b"https://"[..], b"http://"].iter().find_map(|scheme| origin.strip_prefix(*scheme));

@@ -31,8 +31,9 @@ fn every_refusal_has_its_code_and_status() {
         (Refusal::Denied(Denied::Service), "access.service", 403),
         (Refusal::Denied(Denied::Tenant), "access.tenant", 403),
         (Refusal::GuardMissing, "guard.missing", 500),
-        (Refusal::InvalidRule(invalid), "guard.rule", 500),
+        (Refusal::InvalidRule(invalid.clone()), "guard.rule", 500),
         (Refusal::Missing, "access.token_missing", 401),
+        (Refusal::PathMalformed, "request.path_malformed", 400),
         (Refusal::PathParameter("id".into()), "guard.path_parameter", 500),
         (Refusal::Scheme, "access.scheme", 401),
         (Refusal::Token(VerifyError::KeysUnavailable), "token.keys_unavailable", 503),
@@ -49,11 +50,11 @@ fn every_refusal_has_its_code_and_status() {
         assert_eq!(header(&answer, "cache-control"), ["no-store"]);
         assert_eq!(
             header(&answer, "www-authenticate").is_empty(),
-            status >= 500 || code == "request.cross_site"
+            status >= 500 || code.starts_with("request.")
         );
         assert_eq!(header(&answer, "retry-after").len(), usize::from(status == 503));
     }
-    assert!(matches!(invalid, InvalidRule::Scope(_)));
+    assert!(matches!(invalid, InvalidRule::Scope(..)));
 }
 
 #[test]
@@ -106,8 +107,11 @@ fn grpc_gets_its_own_status_in_the_headers() {
     ] {
         let head =
             Head::new("POST", "/pkg.Files/List", [("content-type", "application/grpc+proto")]);
-        let answer = guard(&issuer()).answer(&refusal, &head);
+        let grpc = Guard::builder(issuer().verifier(AUDIENCE)).grpc().build().unwrap();
+        let answer = grpc.answer(&refusal, &head);
         assert_eq!((answer.status, answer.body.as_str()), (200, ""));
+        // Where that was not asked for, a client cannot make a refusal look good.
+        assert_eq!(guard(&issuer()).answer(&refusal, &head).status, refusal.status());
         assert_eq!(header(&answer, "grpc-status"), [status]);
         assert_eq!(header(&answer, "content-type"), ["application/grpc"]);
         assert!(header(&answer, "grpc-message")[0].starts_with(refusal.code()));
@@ -115,12 +119,14 @@ fn grpc_gets_its_own_status_in_the_headers() {
     for kind in ["application/grpc-web", "application/grpc-web-text"] {
         let sent = format!("{kind}+proto");
         let head = Head::new("POST", "/", [("content-type", sent.as_str())]);
-        let answer = guard(&issuer()).answer(&Refusal::Missing, &head);
+        let grpc = Guard::builder(issuer().verifier(AUDIENCE)).grpc().build().unwrap();
+        let answer = grpc.answer(&Refusal::Missing, &head);
         assert_eq!(header(&answer, "content-type"), [kind]);
     }
     let role = Refusal::Denied(Denied::Role("50 % é\n".into()));
     let head = Head::new("POST", "/", [("content-type", "application/grpc")]);
-    let answer = guard(&issuer()).answer(&role, &head);
+    let grpc = Guard::builder(issuer().verifier(AUDIENCE)).grpc().build().unwrap();
+    let answer = grpc.answer(&role, &head);
     let message = header(&answer, "grpc-message")[0];
     assert!(message.is_ascii() && message.contains("50 %25 %C3%A9"), "{message}");
 }
@@ -139,9 +145,12 @@ fn a_nonce_comes_with_every_refusal_where_nonces_are_wanted() {
         .unwrap();
     let without = Guard::new(verifier.clone());
     let with = Guard::builder(verifier).public_url(AUDIENCE).build().unwrap();
-    assert!(without.dpop_nonce().is_none());
+    let head = Head::new("GET", "/", []);
+    assert!(without.response_headers(&head, false).is_empty());
     let answer = with.answer(&Refusal::Missing, &Head::new("GET", "/", []));
-    assert_eq!(header(&answer, "dpop-nonce"), [with.dpop_nonce().unwrap()]);
+    let good = with.response_headers(&head, false);
+    let nonce = header(&answer, "dpop-nonce")[0].to_owned();
+    assert_eq!(good, [("dpop-nonce", nonce)]);
 }
 
 #[tokio::test]
@@ -165,4 +174,27 @@ async fn whoever_knows_more_than_the_keys_can_be_asked_instead() {
     // It is not known to check proofs, so none are taken.
     let dpop = Head::new("GET", "/", [("authorization", "DPoP a"), ("dpop", "b")]);
     assert_eq!(guard.authenticate(&dpop).await, Err(Refusal::Scheme));
+}
+
+#[test]
+fn long_text_of_a_request_does_not_make_long_headers() {
+    let path = "x".repeat(60_000) + "é";
+    let answer = plain(&Refusal::Denied(Denied::Scope(format!("read:{path}"))));
+    let challenge = header(&answer, "www-authenticate")[0];
+    assert!(challenge.len() < 400 && answer.body.len() < 800, "{challenge}");
+}
+
+#[test]
+fn answers_to_cookies_and_keys_are_not_for_shared_caches() {
+    let guard = guard(&issuer());
+    let private = ("cache-control", "private".to_owned());
+    let vary = ("vary", "authorization, cookie, x-api-key".to_owned());
+    let headers = |sent: [(&'static str, &'static str); 1], optional| {
+        guard.response_headers(&Head::new("GET", "/", sent), optional)
+    };
+    assert!(headers([("authorization", "Bearer a")], false).is_empty());
+    assert_eq!(headers([("cookie", "a=b")], false), [private.clone()]);
+    assert_eq!(headers([("x-api-key", "a")], false), [private.clone()]);
+    assert_eq!(headers([("accept", "a")], true), [vary.clone()]);
+    assert_eq!(headers([("cookie", "a=b")], true), [private, vary]);
 }

@@ -83,10 +83,16 @@ fn a_slip_of_the_pen_is_an_error_when_the_rule_is_made() {
     let invalid = |scope: &str| require(scope).unwrap_err();
     for scope in ["raed:files", "read:", "", "read:a//b"] {
         let error = invalid(scope);
-        assert!(matches!(error, InvalidRule::Scope(_)), "{scope:?}: {error:?}");
+        assert!(matches!(error, InvalidRule::Scope(..)), "{scope:?}: {error:?}");
+        assert!(error.to_string().contains(&format!("{scope:?}")), "{error}");
     }
-    for scope in ["read:files/*", "read:{tenant}/files", "read:*"] {
-        assert_eq!(invalid(scope), InvalidRule::Path, "{scope:?}");
+    for scope in ["files", "read-files", "media/files?owner={id}"] {
+        assert_eq!(invalid(scope), InvalidRule::Action(scope.into()));
+    }
+    for scope in
+        ["read:files/*", "read:{tenant}/files", "read:*", "read:files read:users", "read:a:b"]
+    {
+        assert_eq!(invalid(scope), InvalidRule::Path(scope.into()));
     }
     for scope in [
         "read:files?owner",
@@ -98,7 +104,8 @@ fn a_slip_of_the_pen_is_an_error_when_the_rule_is_made() {
         "read:files?owner=*",
         "read:files?owner=%41",
         "read:files?owner=a&owner",
+        "read:files?owner={a}&owner={b}",
     ] {
-        assert_eq!(invalid(scope), InvalidRule::Value, "{scope:?}");
+        assert_eq!(invalid(scope), InvalidRule::Value(scope.into()));
     }
 }
