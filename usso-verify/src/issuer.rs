@@ -53,8 +53,7 @@ impl Issuer {
         }
     }
 
-    /// Names an issuer whose keys are found by discovery, at the first token and whenever they have
-    /// changed. For other settings of the keys, such as plain HTTP to this machine, make a
+    /// Names an issuer whose keys are found by discovery: at once, and again before they are stale. For other settings of the keys, such as plain HTTP to this machine, make a
     /// [`JwksSource`](crate::JwksSource) and call [`new`](Self::new).
     ///
     /// # Errors

@@ -122,7 +122,7 @@ async fn own_claims_are_read_and_a_token_without_them_is_refused() {
     let answer = world.get("/claims", &lab).await;
     assert_eq!(answer.json(), json!({"sub": "user:1", "claims": {"department": "lab"}}));
     let answer = world.get("/claims", &world.mint().sign()).await;
-    assert_eq!(answer.refusal(), refused(401, "token.claims"));
+    assert_eq!(answer.refusal(), refused(403, "access.claims"));
 }
 
 #[tokio::test]

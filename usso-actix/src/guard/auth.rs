@@ -72,6 +72,8 @@ impl Auth {
         let refusal = refusal.into();
         if refusal.status() == 500 {
             tracing::error!(?refusal, path = request.match_pattern(), "a route is set up wrongly");
+        } else {
+            tracing::debug!(code = refusal.code(), "refused");
         }
         Refused::new(self.guard.answer(&refusal, &head::head(request, None)))
     }

@@ -4,7 +4,10 @@ use std::rc::Rc;
 
 use actix_web::{
     HttpMessage as _, HttpRequest,
-    http::header::{HeaderMap, HeaderValue},
+    http::{
+        header::{HeaderMap, HeaderValue},
+        uri::Authority,
+    },
 };
 use tokio::sync::OnceCell;
 use usso_verify::{
@@ -29,7 +32,7 @@ pub(super) fn head<'r>(
 ) -> Head<'r, Lines<'r>> {
     let target = request.uri().path_and_query().map_or(request.path(), |target| target.as_str());
     let mut head = Head::new(request.method().as_str(), target, Lines(request.headers()));
-    head.authority = request.uri().authority().map(|authority| authority.as_str());
+    head.authority = request.uri().authority().map(Authority::as_str);
     head.certificate = certificate;
     head
 }

@@ -1,12 +1,12 @@
 //! Attacks, one test each.
 
 use actix_web::{
-    App, HttpMessage as _, HttpRequest,
+    App, HttpMessage as _, HttpRequest, HttpResponse,
     http::Method,
     test::{TestRequest, init_service},
     web,
 };
-use usso_actix::{Authenticated, MaybeAuthenticated, Principal, Rule};
+use usso_actix::{Auth, Authenticated, MaybeAuthenticated, Principal, Rule};
 
 use crate::support::*;
 
@@ -170,6 +170,10 @@ async fn a_rule_sees_the_text_that_the_handler_sees() {
             send(&app, get(&format!("/shut/{part}")).bearer(&token).to_request()).await
         };
         let own = shut(&seen.text).await;
+        if seen.text == ".." || seen.text.contains(char::is_control) {
+            assert_eq!(own.status, 400, "{part} leads elsewhere");
+            continue;
+        }
         assert_eq!((own.status, &own.text), (200, &seen.text), "{part}");
         if part != seen.text {
             assert_eq!(shut(part).await.status, 403, "{part} as it was sent");
@@ -218,4 +222,48 @@ async fn a_signed_token_is_no_api_key() {
     let app = App::new().wrap(world.auth.optional()).route("/", web::to(async || "in"));
     let request = get("/").insert_header(("x-api-key", world.token()));
     assert_eq!(send(&init_service(app).await, request.to_request()).await.status, 401);
+}
+
+#[actix_web::test]
+async fn nobody_is_left_behind_where_there_is_no_caller() {
+    let with_cookies = World::with(|guard| guard.cookie("t"));
+    let without = Auth::new(with_cookies.issuer.verifier(AUDIENCE));
+    let who =
+        async |request: HttpRequest| request.extensions().get::<Principal>().is_some().to_string();
+    let resource = web::resource("/").wrap(without.optional()).wrap(with_cookies.auth.required());
+    let app = init_service(App::new().service(resource.to(who))).await;
+    let cookie = ("cookie", format!("t={}", with_cookies.token()));
+    // The second time the token is remembered.
+    for _ in 0..2 {
+        let answer = send(&app, get("/").insert_header(cookie.clone()).to_request()).await;
+        assert_eq!((answer.status, answer.text.as_str()), (200, "false"));
+    }
+}
+
+#[actix_web::test]
+async fn what_a_cookie_opened_is_not_for_shared_caches() {
+    let world = World::with(|guard| guard.cookie("t"));
+    let own = async || HttpResponse::Ok().insert_header(("cache-control", "no-cache")).finish();
+    let required = web::scope("/required").wrap(world.auth.required());
+    let optional = web::scope("/optional").wrap(world.auth.optional());
+    let app = App::new()
+        .service(
+            required.route("/", web::get().to(async || "ok")).route("/own", web::get().to(own)),
+        )
+        .service(optional.route("/", web::get().to(async || "ok")));
+    let app = init_service(app).await;
+    let cookie = ("cookie", format!("t={}", world.token()));
+    for _ in 0..2 {
+        for (path, cached, varies) in [
+            ("/required/", "private", false),
+            ("/required/own", "no-cache", false),
+            ("/optional/", "private", true),
+        ] {
+            let answer = send(&app, get(path).insert_header(cookie.clone()).to_request()).await;
+            assert_eq!(answer.headers.get("cache-control").unwrap(), cached, "{path}");
+            assert_eq!(answer.headers.contains_key("vary"), varies, "{path}");
+        }
+    }
+    let answer = send(&app, get("/required/").bearer(&world.token()).to_request()).await;
+    assert!(!answer.headers.contains_key("cache-control"));
 }

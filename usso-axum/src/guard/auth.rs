@@ -68,6 +68,8 @@ impl Auth {
     pub(super) fn refuse_seen(&self, refusal: &Refusal, request: Seen<'_>) -> Refused {
         if refusal.status() == 500 {
             tracing::error!(?refusal, "a route is set up wrongly");
+        } else {
+            tracing::debug!(code = refusal.code(), "refused");
         }
         Refused::new(self.guard.answer(refusal, &request.head()))
     }

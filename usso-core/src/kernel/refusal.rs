@@ -27,16 +27,16 @@ impl<R> From<Fault> for Stop<R> {
     }
 }
 
-impl<R: fmt::Display> fmt::Display for Stop<R> {
+impl<R: Refusal> fmt::Display for Stop<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused(refused) => refused.fmt(f),
+            Self::Refused(refused) => write!(f, "{}: {}", refused.code(), refused.message()),
             Self::Fault(fault) => fault.fmt(f),
         }
     }
 }
 
-impl<R: fmt::Debug + fmt::Display> std::error::Error for Stop<R> {}
+impl<R: Refusal> std::error::Error for Stop<R> {}
 
 /// A refusal in the words of the outside.
 ///

@@ -193,8 +193,9 @@ fn answers_to_cookies_and_keys_are_not_for_shared_caches() {
         guard.response_headers(&Head::new("GET", "/", sent), optional)
     };
     assert!(headers([("authorization", "Bearer a")], false).is_empty());
-    assert_eq!(headers([("cookie", "a=b")], false), [private.clone()]);
-    assert_eq!(headers([("x-api-key", "a")], false), [private.clone()]);
-    assert_eq!(headers([("accept", "a")], true), [vary.clone()]);
+    for sent in [("cookie", "a=b"), ("x-api-key", "a")] {
+        assert_eq!(headers([sent], false), std::slice::from_ref(&private));
+    }
+    assert_eq!(headers([("accept", "a")], true), std::slice::from_ref(&vary));
     assert_eq!(headers([("cookie", "a=b")], true), [private, vary]);
 }
