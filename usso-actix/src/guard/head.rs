@@ -5,6 +5,7 @@ use std::rc::Rc;
 use actix_web::{
     HttpMessage as _, HttpRequest,
     http::{
+        Method,
         header::{HeaderMap, HeaderValue},
         uri::Authority,
     },
@@ -63,14 +64,26 @@ pub(super) fn is_path_readable(request: &HttpRequest) -> bool {
     request.match_info().load::<Vec<String>>().is_ok()
 }
 
-/// The places for the callers of one request, each with the guard that verifies it: what one guard
-/// let pass is nothing to another.
+/// The places for the callers of one request, each with the guard that verifies it and what it looks
+/// at: what one guard let pass is nothing to another, nor for other credentials or another method.
 #[derive(Default)]
-struct Places(Vec<(Guard, Rc<OnceCell<Principal>>)>);
+struct Places(Vec<Place>);
+
+struct Place {
+    guard: Guard,
+    method: Method,
+    credentials: Vec<HeaderValue>,
+    caller: Rc<OnceCell<Principal>>,
+}
 
 /// Gives the place for the caller that this guard verifies. Those who ask at the same time, as the
 /// extractors of a handler do, wait there for the first.
 pub(super) fn place(request: &HttpRequest, guard: &Guard) -> Rc<OnceCell<Principal>> {
+    let lines = |name| request.headers().get_all(name);
+    let credentials = || {
+        let plain = lines("authorization").chain(lines("cookie"));
+        plain.chain(lines("x-api-key")).chain(lines("dpop"))
+    };
     let mut extensions = request.extensions_mut();
     if !extensions.contains::<Places>() {
         extensions.insert(Places::default());
@@ -78,10 +91,20 @@ pub(super) fn place(request: &HttpRequest, guard: &Guard) -> Rc<OnceCell<Princip
     let Some(Places(places)) = extensions.get_mut::<Places>() else {
         return Rc::default();
     };
-    if let Some((_, place)) = places.iter().find(|(own, _)| own.is(guard)) {
-        return Rc::clone(place);
+    let same = |place: &&Place| {
+        place.guard.is(guard)
+            && place.method == *request.method()
+            && place.credentials.iter().eq(credentials())
+    };
+    if let Some(place) = places.iter().find(same) {
+        return Rc::clone(&place.caller);
     }
-    let place = Rc::default();
-    places.push((guard.clone(), Rc::clone(&place)));
-    place
+    let caller = Rc::default();
+    places.push(Place {
+        guard: guard.clone(),
+        method: request.method().clone(),
+        credentials: credentials().cloned().collect(),
+        caller: Rc::clone(&caller),
+    });
+    caller
 }

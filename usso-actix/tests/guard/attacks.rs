@@ -2,11 +2,12 @@
 
 use actix_web::{
     App, HttpMessage as _, HttpRequest, HttpResponse,
-    http::Method,
+    dev::{RequestHead, Service as _},
+    http::{Method, header::AUTHORIZATION},
     test::{TestRequest, init_service},
     web,
 };
-use usso_actix::{Auth, Authenticated, MaybeAuthenticated, Principal, Rule};
+use usso_actix::{Auth, Authenticated, Guard, MaybeAuthenticated, Principal, Rule};
 
 use crate::support::*;
 
@@ -266,4 +267,40 @@ async fn what_a_cookie_opened_is_not_for_shared_caches() {
     }
     let answer = send(&app, get("/required/").bearer(&world.token()).to_request()).await;
     assert!(!answer.headers.contains_key("cache-control"));
+}
+
+#[actix_web::test]
+async fn a_verdict_is_for_the_request_it_was_given_for() {
+    let world = World::with(|guard| guard.cookie("t"));
+    let slow = Guard::builder(Slow::new(&world)).cookie("t").build().unwrap();
+    let cookie = ("cookie", format!("t={}", world.mint().subject("user:alice").sign()));
+    let bob = world.mint().subject("user:bob").authorization();
+    for auth in [Auth::from(slow), world.auth.clone()] {
+        // What is behind the gate makes another request of this one.
+        let inside = |change: fn(&mut RequestHead, &str), value: &str| {
+            let value = value.to_owned();
+            web::resource("/")
+                .wrap_fn(move |mut request, inner| {
+                    change(request.head_mut(), &value);
+                    inner.call(request)
+                })
+                .wrap(auth.required())
+                .to(caller)
+        };
+        let swapped = inside(
+            |head, value| drop(head.headers.insert(AUTHORIZATION, value.parse().unwrap())),
+            &bob,
+        );
+        let overridden = inside(|head, _| head.method = Method::DELETE, "");
+        let app = App::new().app_data(auth.clone());
+        let app = app.service(web::scope("/swapped").service(swapped));
+        let app = init_service(app.service(web::scope("/overridden").service(overridden))).await;
+        // The first time the token is new, then it is remembered.
+        for _ in 0..2 {
+            let ask = |path| get(path).insert_header(cookie.clone()).to_request();
+            assert_eq!(send(&app, ask("/swapped/")).await.text, "user:bob");
+            let overridden = send(&app, ask("/overridden/")).await;
+            assert_eq!(overridden.refusal(), refused(403, "request.cross_site"));
+        }
+    }
 }

@@ -143,7 +143,10 @@ impl PublicUrl {
         match HttpUri::parse(&url) {
             Some(uri) if !url.contains(['?', '#']) => {
                 let base = url.trim_end_matches('/').to_owned();
-                Ok(Self { base, origin: uri.origin.to_owned() })
+                // As browsers write it.
+                let origin = HttpUri::parse(uri.origin).and_then(|origin| origin.normalized());
+                let origin = origin.unwrap_or_default().trim_end_matches('/').to_owned();
+                Ok(Self { base, origin })
             }
             _ => Err(InvalidGuard::PublicUrl(url)),
         }

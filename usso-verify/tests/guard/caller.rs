@@ -84,6 +84,19 @@ async fn without_a_public_address_the_own_page_is_that_of_the_host() {
     assert_eq!(post(nowhere).await, Err(Refusal::CrossSite));
 }
 
+#[tokio::test]
+async fn the_public_address_is_compared_as_browsers_write_it() {
+    let issuer = issuer();
+    let guard = Guard::builder(issuer.verifier(AUDIENCE)).cookie("t");
+    let guard = guard.public_url("https://API.example:443/base/").build().unwrap();
+    let cookie = format!("t={}", issuer.mint().audience(AUDIENCE).sign());
+    for (origin, good) in [("https://api.example", true), ("http://api.example", false)] {
+        let headers = [("cookie", cookie.as_str()), ("origin", origin)];
+        let head = Head::new("POST", "/", headers);
+        assert_eq!(guard.authenticate(&head).await.is_ok(), good, "{origin}");
+    }
+}
+
 #[test]
 fn the_one_bearer_token_is_read() {
     let read = |lines: &[&'static str]| bearer(lines.iter().map(|line| line.as_bytes()));
