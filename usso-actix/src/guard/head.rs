@@ -26,6 +26,11 @@ impl Headers for Lines<'_> {
     }
 }
 
+/// Gives the headers.
+pub(super) fn lines(request: &HttpRequest) -> Lines<'_> {
+    Lines(request.headers())
+}
+
 /// Describes the request. Its address is the one that the client sent, in scopes as well.
 pub(super) fn head<'r>(
     request: &'r HttpRequest,

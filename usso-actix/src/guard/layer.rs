@@ -39,7 +39,7 @@ impl Gate {
     }
 
     fn extra(&self, request: &HttpRequest) -> Extra {
-        self.auth.response_headers(&head::head(request, None), self.rule.is_none())
+        self.auth.response_headers(&head::lines(request), self.rule.is_none())
     }
 
     async fn judge(&self, request: &HttpRequest) -> Result<(), Refusal> {

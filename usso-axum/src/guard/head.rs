@@ -69,6 +69,11 @@ impl<'r> Seen<'r> {
         head
     }
 
+    /// Gives the headers.
+    pub(super) fn lines(self) -> Lines<'r> {
+        Lines(self.headers)
+    }
+
     /// Gives the caller that the guard verified before.
     pub(super) fn vouched(self, guard: &Guard) -> Option<Principal> {
         let vouched = self.extensions.get::<Vouched>()?;

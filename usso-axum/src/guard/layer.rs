@@ -36,7 +36,7 @@ impl Gate {
     }
 
     fn extra(&self, request: Seen<'_>) -> Extra {
-        self.auth.response_headers(&request.head(), self.rule.is_none())
+        self.auth.response_headers(&request.lines(), self.rule.is_none())
     }
 }
 

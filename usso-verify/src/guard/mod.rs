@@ -260,14 +260,14 @@ impl Guard {
     ///
     /// Shared caches leave answers to requests with `Authorization` alone (RFC 9111 §3.5), but not those
     /// to requests with a cookie or a key: without these headers they would give them to others.
-    pub fn response_headers<H: Headers>(
+    pub fn response_headers(
         &self,
-        head: &Head<'_, H>,
+        request: &impl Headers,
         optional: bool,
     ) -> Vec<(&'static str, String)> {
         let mut headers = Vec::new();
         headers.extend(self.dpop_nonce().map(|nonce| ("dpop-nonce", nonce)));
-        let sent = |name| head.headers.lines(name).next().is_some();
+        let sent = |name| request.lines(name).next().is_some();
         if !sent("authorization") && (sent("cookie") || sent("x-api-key")) {
             headers.push(("cache-control", "private".to_owned()));
         }
