@@ -66,20 +66,17 @@ fn table(title: &str, lists: &[Vec<Rival>], requests: &[String], rounds: usize) 
             run.turn((0..TURN).map(at));
         }
     }
-    println!("\n{title:<44} {:>8} {:>7} {:>11} {:>7}   budget", "us", "kept", "requests/s", "kept");
+    println!("\n{title:<44} {:>8} {:>7}   budget", "us", "kept");
     for mut list in runs {
-        let bare = list[0].figures();
+        let bare = list[0].busy();
         for run in &mut list {
-            let own = run.figures();
-            let (kept, rate_kept) = (100.0 * bare.busy / own.busy, 100.0 * own.rate / bare.rate);
+            let busy = run.busy();
+            let kept = 100.0 * bare / busy;
             let is_judged = run.name == on_axum::LAYER || run.name == on_actix::LAYER;
             let is_hot = requests.len() < rounds * TURN;
             let judged =
                 if is_judged && is_hot { budget("97 %", kept >= 97.0) } else { String::new() };
-            let (busy, rate, name) = (own.busy / 1000.0, own.rate, run.name);
-            println!(
-                "  {name:<42} {busy:>8.2} {kept:>5.1} % {rate:>11.0} {rate_kept:>5.1} %   {judged}"
-            );
+            println!("  {:<42} {:>8.2} {kept:>5.1} %   {judged}", run.name, busy / 1000.0);
         }
     }
 }

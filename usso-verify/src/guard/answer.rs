@@ -144,8 +144,7 @@ fn explained(challenge: Challenge, refusal: &Refusal) -> Challenge {
 
 /// Cuts text that a request made long: headers have little room.
 fn cut(text: &str) -> &str {
-    let end = (0..=MAX_TEXT).rev().find(|end| text.is_char_boundary(*end));
-    end.and_then(|end| text.get(..end)).filter(|_| text.len() > MAX_TEXT).unwrap_or(text)
+    (0..=MAX_TEXT).rev().find_map(|end| text.get(..end)).unwrap_or(text)
 }
 
 fn is_dpop<H: Headers>(head: &Head<'_, H>) -> bool {
