@@ -158,10 +158,7 @@ impl Auth {
                 leave(request, Some(caller.clone()));
                 Ok(Some(caller.clone()))
             }
-            Err(None) => {
-                leave(request, None);
-                Ok(None)
-            }
+            Err(None) => Ok(None),
             Err(Some(refusal)) => Err(refusal),
         }
     }
@@ -180,7 +177,7 @@ impl Auth {
 
 /// Leaves the caller for whatever reads extensions, and none where there is none, whatever another
 /// guard left.
-fn leave(request: &HttpRequest, caller: Option<Principal>) {
+pub(super) fn leave(request: &HttpRequest, caller: Option<Principal>) {
     let mut extensions = request.extensions_mut();
     if let Some(caller) = caller {
         extensions.insert(caller);

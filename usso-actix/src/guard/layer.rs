@@ -16,7 +16,10 @@ use actix_web::{
 };
 use usso_verify::guard::{Refusal, Rule};
 
-use super::{auth::Auth, head};
+use super::{
+    auth::{Auth, leave},
+    head,
+};
 
 /// A middleware that refuses requests before they reach what is inside: `.wrap(auth.required())` on
 /// an app, scope, resource or route.
@@ -43,10 +46,13 @@ impl Gate {
     }
 
     async fn judge(&self, request: &HttpRequest) -> Result<(), Refusal> {
-        match &self.rule {
-            Some(rule) => self.auth.admit(request, rule).await.map(drop),
-            None => self.auth.caller(request).await.map(drop),
+        if let Some(rule) = &self.rule {
+            return self.auth.admit(request, rule).await.map(drop);
         }
+        if self.auth.caller(request).await?.is_none() {
+            leave(request, None);
+        }
+        Ok(())
     }
 }
 

@@ -236,8 +236,11 @@ async fn nobody_is_left_behind_where_there_is_no_caller() {
     let cookie = ("cookie", format!("t={}", with_cookies.token()));
     // The second time the token is remembered.
     for _ in 0..2 {
-        let answer = send(&app, get("/").insert_header(cookie.clone()).to_request()).await;
-        assert_eq!((answer.status, answer.text.as_str()), (200, "false"));
+        for other in ["dpop", "x-other"] {
+            let request = get("/").insert_header(cookie.clone()).insert_header((other, "x"));
+            let answer = send(&app, request.to_request()).await;
+            assert_eq!((answer.status, answer.text.as_str()), (200, "false"));
+        }
     }
 }
 

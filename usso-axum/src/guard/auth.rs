@@ -92,8 +92,10 @@ impl Auth {
             return Ok(Some(known));
         }
         let caller = self.guard.authenticate(&seen.head()).await?;
-        let vouched = caller.as_ref().map(|caller| seen.vouch(&self.guard, caller));
-        head::leave(&mut parts.extensions, vouched);
+        if let Some(caller) = &caller {
+            let vouched = seen.vouch(&self.guard, caller);
+            head::leave(&mut parts.extensions, Some(vouched));
+        }
         Ok(caller)
     }
 
