@@ -153,6 +153,17 @@ async fn text_that_claims_a_tenant_is_still_no_token() {
 }
 
 #[tokio::test]
+async fn forged_tokens_of_a_tenant_that_is_not_there_cost_one_read() {
+    let world = World::new().await;
+    let local = Local::new(&world.usso).tenant(TenantId::from_bytes([5; 16]));
+    let before = world.memory.calls();
+    for _ in 0..10 {
+        assert_eq!(answer_to(&local, "a.b.c").await, "token.unknown_issuer");
+    }
+    assert_eq!(world.memory.calls() - before, 1);
+}
+
+#[tokio::test]
 async fn a_store_that_fails_is_not_the_callers_fault() {
     let world = World::new().await;
     let local = Local::new(&world.usso);

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use quick_cache::sync::Cache;
-use quick_cache::{Lifecycle, UnitWeighter};
+use quick_cache::{Lifecycle, OptionsBuilder, UnitWeighter};
 
 use crate::error::{ConfigError, VerifyError};
 use crate::issuer::Issuer;
@@ -129,10 +129,15 @@ impl Pattern {
         }
         let (before, after) = (before.to_owned(), after.to_owned());
         let (pace, pushed) = (Mutex::default(), Pushed::default());
-        // The parts of the cache do not fill evenly, and each has room for 32.
-        let room = capacity.saturating_add(capacity / 8).max(32);
-        let weight = u64::try_from(room).unwrap_or(u64::MAX);
-        let found = Cache::with(room, weight, UnitWeighter, RandomState::new(), pushed.clone());
+        // In one part: of several, one would fill and push tenants out while another has room.
+        let options = OptionsBuilder::new()
+            .shards(1)
+            .estimated_items_capacity(capacity)
+            .weight_capacity(u64::try_from(capacity).unwrap_or(u64::MAX))
+            .build()
+            .map_err(|_| ConfigError::PatternInvalid(text.clone()))?;
+        let hash = RandomState::new();
+        let found = Cache::with_options(options, UnitWeighter, hash, pushed.clone());
         Ok(Self { text, before, after, capacity, resolve, found, pushed, pace })
     }
 

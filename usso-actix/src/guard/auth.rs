@@ -139,9 +139,6 @@ impl Auth {
     }
 
     fn judge(&self, caller: &Principal, rule: &Rule, request: &HttpRequest) -> Result<(), Refusal> {
-        if rule.reads_path() && !head::is_path_readable(request) {
-            return Err(Refusal::PathMalformed);
-        }
         self.guard.check(caller, rule, |wanted| head::path_parameter(request, wanted))
     }
 

@@ -64,11 +64,6 @@ pub(super) fn path_parameter(request: &HttpRequest, wanted: &str) -> Option<Stri
     found.next().is_none().then_some(value)
 }
 
-/// Says whether the parts of the path are text that `web::Path` would give to the handler.
-pub(super) fn is_path_readable(request: &HttpRequest) -> bool {
-    request.match_info().load::<Vec<String>>().is_ok()
-}
-
 /// The places for the callers of one request, each with the guard that verifies it and what it looks
 /// at: what one guard let pass is nothing to another, nor for other credentials or another method.
 #[derive(Default)]

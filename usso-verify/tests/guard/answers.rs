@@ -177,10 +177,11 @@ async fn whoever_knows_more_than_the_keys_can_be_asked_instead() {
 
 #[test]
 fn long_text_of_a_request_does_not_make_long_headers() {
-    let path = "x".repeat(60_000) + "é";
-    let answer = plain(&Refusal::Denied(Denied::Scope(format!("read:{path}"))));
-    let challenge = header(&answer, "www-authenticate")[0];
-    assert!(challenge.len() < 400 && answer.body.len() < 800, "{challenge}");
+    for path in ["x".repeat(60_000), "é".repeat(60_000)] {
+        let answer = plain(&Refusal::Denied(Denied::Scope(format!("read:{path}"))));
+        let challenge = header(&answer, "www-authenticate")[0];
+        assert!(challenge.len() < 400 && answer.body.len() < 800, "{challenge}");
+    }
 }
 
 #[test]

@@ -2,8 +2,9 @@
 
 use serde::Deserialize;
 use usso_verify::{
-    Principal, UserData,
+    Clock as _, Principal, UserData,
     guard::{FromCaller, Guard, Head, Refusal, Rule, bearer},
+    testing::Prover,
 };
 
 use super::{AUDIENCE, admitted, guard, issuer};
@@ -95,6 +96,42 @@ async fn the_public_address_is_compared_as_browsers_write_it() {
         let head = Head::new("POST", "/", headers);
         assert_eq!(guard.authenticate(&head).await.is_ok(), good, "{origin}");
     }
+}
+
+#[tokio::test]
+async fn where_http_2_has_no_host_the_authority_stands_in() {
+    let issuer = issuer();
+    let guard = Guard::builder(issuer.verifier(AUDIENCE)).cookie("t").build().unwrap();
+    let cookie = format!("t={}", issuer.mint().audience(AUDIENCE).sign());
+    for (origin, good) in [("https://api.example", true), ("https://evil.example", false)] {
+        let headers = [("cookie", cookie.as_str()), ("origin", origin)];
+        let mut head = Head::new("POST", "/", headers);
+        assert_eq!(guard.authenticate(&head).await, Err(Refusal::CrossSite));
+        head.authority = Some("api.example");
+        assert_eq!(guard.authenticate(&head).await.is_ok(), good, "{origin}");
+    }
+}
+
+#[tokio::test]
+async fn a_proof_is_not_for_an_address_that_leaves_the_service() {
+    let issuer = issuer();
+    let public = format!("{AUDIENCE}/svc");
+    let guard = Guard::builder(issuer.verifier(AUDIENCE)).public_url(public).build().unwrap();
+    let prover = Prover::new();
+    let token = issuer.mint().audience(AUDIENCE).bound_to(&prover).sign();
+    let header = format!("DPoP {token}");
+    // Meant for another service on the same host.
+    let proof =
+        |path| prover.proof("GET", &format!("{AUDIENCE}{path}"), &token, issuer.clock().now());
+    for target in ["/../admin", "/%2e%2E/admin", "/.%2e/admin", "/x/../../admin?y"] {
+        let proof = proof("/admin");
+        let headers = [("authorization", header.as_str()), ("dpop", proof.as_str())];
+        let refused = guard.authenticate(&Head::new("GET", target, headers)).await;
+        assert_eq!(refused, Err(Refusal::PathMalformed), "{target}");
+    }
+    let proof = proof("/svc/admin");
+    let headers = [("authorization", header.as_str()), ("dpop", proof.as_str())];
+    assert!(guard.authenticate(&Head::new("GET", "/admin", headers)).await.is_ok());
 }
 
 #[test]

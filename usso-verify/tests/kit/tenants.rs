@@ -100,7 +100,7 @@ fn a_tenant_that_is_gone_is_refused_within_minutes_or_at_once_after_clearing() {
 
 #[test]
 fn as_many_tenants_as_there_is_room_for_come_in_at_once_and_their_tokens_are_remembered() {
-    for count in [1, 2, 100] {
+    for count in [1, 2, 100, 1000] {
         let (issuer, known) = (issuer(), Arc::new(AtomicBool::new(true)));
         let (verifier, _) = tenants(&issuer, count, known);
         let tokens: Vec<_> = (0..count).map(|at| of(&issuer, &format!("t{at}"))).collect();
