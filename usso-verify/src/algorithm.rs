@@ -33,8 +33,7 @@ pub enum Algorithm {
 
 impl Algorithm {
     /// Every algorithm, in the order of the declaration.
-    pub(crate) const ALL: [Self; 5] =
-        [Self::EdDsa, Self::Es256, Self::Es384, Self::Rs256, Self::Ps256];
+    pub const ALL: [Self; 5] = [Self::EdDsa, Self::Es256, Self::Es384, Self::Rs256, Self::Ps256];
 
     /// Gives the name of the algorithm as a header or a JWK spells it.
     #[must_use]

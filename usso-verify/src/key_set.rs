@@ -16,6 +16,8 @@ pub struct KeySet {
     /// Sorted by `kid`, all different.
     keys: Vec<Arc<VerifyingKey>>,
     skipped: usize,
+    /// Whether the only key is meant whatever name a token gives.
+    is_pinned: bool,
 }
 
 impl KeySet {
@@ -41,7 +43,14 @@ impl KeySet {
             .cloned()
             .map(Arc::new)
             .collect();
-        Self { skipped: given - keys.len(), keys }
+        Self { skipped: given - keys.len(), keys, is_pinned: false }
+    }
+
+    /// Makes a set of one key, which is meant whatever `kid` a token gives: for an issuer whose key
+    /// is written down rather than published. `kid` is a hint (RFC 7515 §4.1.4), no part of the proof.
+    #[must_use]
+    pub fn pinned(key: VerifyingKey) -> Self {
+        Self { is_pinned: true, ..Self::new(vec![key]) }
     }
 
     /// Finds a key by its exact name.
@@ -51,6 +60,9 @@ impl KeySet {
     }
 
     pub(crate) fn shared(&self, kid: &str) -> Option<&Arc<VerifyingKey>> {
+        if self.is_pinned {
+            return self.only_shared();
+        }
         let at = self.keys.binary_search_by(|key| key.kid().cmp(kid)).ok()?;
         self.keys.get(at)
     }

@@ -36,7 +36,6 @@ mod token;
 mod token_cache;
 mod uri;
 mod verifier;
-#[cfg(feature = "remote")]
 mod verifier_opaque;
 
 pub mod call;

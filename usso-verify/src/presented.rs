@@ -109,18 +109,15 @@ impl<'t> Presented<'t> {
 
 impl Presented<'_> {
     /// Says whether this cannot be a signed token, which has three segments.
-    #[cfg(feature = "remote")]
     pub(crate) fn is_opaque(&self) -> bool {
         self.origin == Origin::KeyHeader || !self.is_signed()
     }
 
     /// Says whether somebody sends a signed token as a key: it is none, and goes nowhere.
-    #[cfg(feature = "remote")]
     pub(crate) fn is_signed_key(&self) -> bool {
         self.origin == Origin::KeyHeader && self.is_signed()
     }
 
-    #[cfg(feature = "remote")]
     fn is_signed(&self) -> bool {
         self.token.bytes().filter(|&byte| byte == b'.').take(3).count() == 2
     }

@@ -10,6 +10,7 @@ use crate::error::VerifyError;
 /// | profile | `typ` | `token_type` | claims beside `iss`, `sub`, `exp` |
 /// | --- | --- | --- | --- |
 /// | [`usso`](Self::usso), the default | `at+jwt` | `access` | |
+/// | [`usso_legacy`](Self::usso_legacy) | `at+jwt`, `JWT` or none | `access` or none | |
 /// | [`rfc9068`](Self::rfc9068) | `at+jwt` | | `aud`, `client_id`, `iat`, `jti` |
 /// | [`oidc_id_token`](Self::oidc_id_token) | `JWT` or none | must not be there | `aud`, `iat`; `azp` when there are several audiences |
 /// | [`custom`](Self::custom) | to be set | | |
@@ -21,6 +22,8 @@ pub struct Profile {
     token_type: TokenType,
     required: Vec<&'static str>,
     authorized_party: bool,
+    /// Whether what looks like an ID or a logout token is refused, in want of a `typ` that says so.
+    access_only: bool,
     max_age: Option<u64>,
     max_lifetime: Option<u64>,
 }
@@ -31,6 +34,8 @@ enum Typ {
     Exactly(Vec<String>),
     /// `JWT` in any case, or no `typ`.
     JwtOrNone,
+    /// One of those, or one of an access token.
+    AccessOrJwt,
     /// Whatever.
     Any,
 }
@@ -39,6 +44,8 @@ enum Typ {
 enum TokenType {
     Any,
     Exactly(String),
+    /// Where there is one at all.
+    IfAny(String),
     None,
 }
 
@@ -47,6 +54,27 @@ impl Profile {
     #[must_use]
     pub fn usso() -> Self {
         Self { token_type: TokenType::Exactly("access".to_owned()), ..Self::access_token() }
+    }
+
+    /// Access tokens as USSO issued them before they said so in `typ`, and as many issuers still do.
+    ///
+    /// # Security
+    ///
+    /// What such an issuer signs for the same audience for another purpose can pass for an access
+    /// token. ID and logout tokens are refused by the claims that give them away: `nonce`, the
+    /// hashes, `events`. Prefer [`usso`](Self::usso) where the issuer's tokens allow it.
+    ///
+    /// # Spec
+    ///
+    /// RFC 8725 §3.11 and §3.12, which ask for more.
+    #[must_use]
+    pub fn usso_legacy() -> Self {
+        Self {
+            typ: Typ::AccessOrJwt,
+            token_type: TokenType::IfAny("access".to_owned()),
+            access_only: true,
+            ..Self::custom()
+        }
     }
 
     /// Access tokens of any issuer that keeps RFC 9068.
@@ -91,13 +119,14 @@ impl Profile {
             token_type: TokenType::Any,
             required: Vec::new(),
             authorized_party: false,
+            access_only: false,
             max_age: None,
             max_lifetime: None,
         }
     }
 
     fn access_token() -> Self {
-        Self::custom().token_types(&["at+jwt", "application/at+jwt"])
+        Self::custom().token_types(&ACCESS_TOKEN)
     }
 
     /// Accepts these values of the header's `typ` only, compared exactly.
@@ -119,10 +148,14 @@ impl Profile {
         self
     }
 
-    /// Sets the value that USSO's claim `token_type` must have.
+    /// Sets the value that USSO's claim `token_type` must have. It must be there, unless it is `access`
+    /// and the profile [`usso_legacy`](Self::usso_legacy).
     #[must_use]
     pub fn token_type(mut self, token_type: impl Into<String>) -> Self {
-        self.token_type = TokenType::Exactly(token_type.into());
+        let token_type = token_type.into();
+        let optional = matches!(self.token_type, TokenType::IfAny(_)) && token_type == "access";
+        let wrap = if optional { TokenType::IfAny } else { TokenType::Exactly };
+        self.token_type = wrap(token_type);
         self
     }
 
@@ -155,7 +188,10 @@ impl Profile {
     pub(crate) fn judge_typ(&self, typ: Option<&str>) -> Result<(), VerifyError> {
         let accepted = match &self.typ {
             Typ::Exactly(types) => types.iter().any(|accepted| Some(accepted.as_str()) == typ),
-            Typ::JwtOrNone => typ.is_none_or(|typ| typ.eq_ignore_ascii_case("JWT")),
+            Typ::JwtOrNone => is_jwt_or_none(typ),
+            Typ::AccessOrJwt => {
+                is_jwt_or_none(typ) || typ.is_some_and(|typ| ACCESS_TOKEN.contains(&typ))
+            }
             Typ::Any => true,
         };
         if accepted { Ok(()) } else { Err(VerifyError::Typ) }
@@ -169,6 +205,9 @@ impl Profile {
     ) -> Result<(), VerifyError> {
         let accepted = match &self.token_type {
             TokenType::Exactly(token_type) => claims.token_type.as_ref() == Some(token_type),
+            TokenType::IfAny(token_type) => {
+                claims.token_type.as_ref().is_none_or(|own| own == token_type)
+            }
             TokenType::None => claims.token_type.is_none(),
             TokenType::Any => true,
         };
@@ -177,6 +216,11 @@ impl Profile {
         }
         if let Some(missing) = self.required.iter().find(|claim| !claims.has_claim(claim)) {
             return Err(VerifyError::ClaimMissing(missing));
+        }
+        if self.access_only
+            && let Some(telling) = TELLING.iter().find(|claim| claims.has_claim(claim))
+        {
+            return Err(VerifyError::ClaimInvalid(telling));
         }
         // A logout token has everything else that an ID token has (Back-Channel Logout 1.0 §2.4).
         if self.authorized_party && claims.has_claim("events") {
@@ -205,6 +249,17 @@ impl Profile {
         }
     }
 }
+
+fn is_jwt_or_none(typ: Option<&str>) -> bool {
+    typ.is_none_or(|typ| typ.eq_ignore_ascii_case("JWT"))
+}
+
+/// The `typ` of access tokens (RFC 9068 §2.1).
+const ACCESS_TOKEN: [&str; 2] = ["at+jwt", "application/at+jwt"];
+
+/// Claims that ID and logout tokens have and access tokens have not (Core 1.0 §2, §3.3.2.11; Back-Channel
+/// Logout 1.0 §2.4).
+const TELLING: [&str; 5] = ["nonce", "at_hash", "c_hash", "s_hash", "events"];
 
 /// `OpenID` Connect Core 1.0 §3.1.3.7 steps 4 and 5: the party that was authorized is this client.
 fn judge_authorized_party(

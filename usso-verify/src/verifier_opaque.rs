@@ -4,11 +4,16 @@ use std::sync::{Arc, OnceLock};
 
 use crate::claims::UserData;
 use crate::error::VerifyError;
-use crate::opaque::{Error, Reason};
+use crate::opaque::Error;
+#[cfg(feature = "remote")]
+use crate::opaque::Reason;
 use crate::presented::Presented;
 use crate::principal::{Principal, Verified, Voucher};
-use crate::verifier::{Moment, Overdue, Verifier};
+use crate::verifier::Verifier;
+#[cfg(feature = "remote")]
+use crate::verifier::{Moment, Overdue};
 
+#[cfg(feature = "remote")]
 impl Verifier {
     /// Asks about a credential, in the order of the configuration; the first that knows it by its
     /// form decides.
@@ -52,9 +57,11 @@ impl Verifier {
         }
         self.judge(presented, at, Overdue::Ask).0
     }
+}
 
+impl Verifier {
     /// Judges what an issuer vouched for as every token is: life, revocation, request, sender.
-    fn vouched(
+    pub(crate) fn vouched(
         &self,
         presented: &Presented<'_>,
         verdict: Result<Arc<UserData>, Error>,

@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::keys::{Keys, KeysSetup};
 use super::refusal::Refusal;
 use crate::algorithm::Algorithm;
 use crate::clock::Clock;
+use crate::guard::Guard;
 use crate::issuer::Issuer;
 use crate::json::{self, Limits};
-use crate::jwk::Jwks;
+use crate::jwk::{Jwk, Jwks};
 use crate::jwks::{Location, Policy};
+use crate::key::VerifyingKey;
 use crate::key_set::KeySet;
 use crate::profile::Profile;
 use crate::setup::SetupError;
@@ -35,11 +38,22 @@ use crate::verifier::Verifier;
 /// | --- | --- |
 /// | `issuer` | required: the exact value of `iss` |
 /// | `audience` (text or list) or `any_audience: true` | one of them is required |
-/// | `jwks` (the keys themselves) or `jwks_url` | the address is found by discovery |
-/// | `profile`: `usso`, `rfc9068`, `oidc_id_token`, `custom` | `usso` |
+/// | `jwks` (the keys themselves), `jwk` (the one key, whatever name tokens give) or `jwks_url` | the address is found by discovery |
+/// | `profile`: `usso`, `usso_legacy`, `rfc9068`, `oidc_id_token`, `custom` | `usso` |
 /// | `algorithms`, `typ` (lists), `token_type`, `tenant`, `required_claims` | those of the profile |
 /// | `max_age`, `max_lifetime` (seconds) | none |
-/// | `allow_loopback_http` | `false` |
+/// | `allow_loopback_http`, `danger_allow_http` | `false` |
+///
+/// | member of `guard`, for requests | default |
+/// | --- | --- |
+/// | `token_header` | `Authorization`, with its schemes |
+/// | `api_key_header` | `x-api-key` |
+/// | `cookie`, and `allow_origins` (list) for it | none |
+/// | `public_url`, which `DPoP` needs | none |
+/// | `realm`, `resource_metadata` | `api`, none |
+///
+/// `api_keys` has the members `issuer` (whose keys they are), `verify_url` or `local: true` (who is
+/// asked about them), `audience` (list; default any) and `prefixes` (list, beside `usso_sk_`).
 ///
 /// Beside `issuers`: `leeway` (seconds, 30), `max_token_bytes` (8192), `token_cache`
 /// (`{"entries", "bytes", "max_seconds"}`, or `{"entries": 0}` for none), and for the keys of all
@@ -53,6 +67,22 @@ pub struct Setup {
     token_cache: Option<CacheSetup>,
     jwks_cooldown: Option<u64>,
     jwks_hard_age: Option<u64>,
+    #[serde(default)]
+    guard: GuardSetup,
+    api_keys: Option<KeysSetup>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GuardSetup {
+    token_header: Option<String>,
+    api_key_header: Option<String>,
+    cookie: Option<String>,
+    #[serde(default)]
+    allow_origins: Vec<String>,
+    public_url: Option<String>,
+    realm: Option<String>,
+    resource_metadata: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -63,6 +93,7 @@ struct IssuerSetup {
     #[serde(default)]
     any_audience: bool,
     jwks: Option<Jwks>,
+    jwk: Option<Jwk>,
     jwks_url: Option<String>,
     #[serde(default)]
     profile: ProfileSetup,
@@ -76,6 +107,8 @@ struct IssuerSetup {
     max_lifetime: Option<u64>,
     #[serde(default)]
     allow_loopback_http: bool,
+    #[serde(default)]
+    danger_allow_http: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -98,6 +131,7 @@ enum Names {
 enum ProfileSetup {
     #[default]
     Usso,
+    UssoLegacy,
     Rfc9068,
     OidcIdToken,
     Custom,
@@ -139,6 +173,40 @@ impl Setup {
         builder.build().map_err(Refusal::config)
     }
 
+    pub(super) fn api_keys(&mut self) -> Result<Option<Keys>, Refusal> {
+        self.api_keys.take().map(KeysSetup::build).transpose()
+    }
+
+    /// Makes the guard of requests. Its settings are taken; `build` needs none of them.
+    pub(super) fn guard(&mut self) -> impl FnOnce(Verifier) -> Result<Guard, Refusal> + use<> {
+        let setup = std::mem::take(&mut self.guard);
+        |verifier| {
+            let mut guard = Guard::builder(verifier);
+            if let Some(name) = setup.token_header {
+                guard = guard.token_header(&name);
+            }
+            if let Some(name) = setup.api_key_header {
+                guard = guard.api_key_header(&name);
+            }
+            if let Some(name) = setup.cookie {
+                guard = guard.cookie(name);
+            }
+            if let Some(url) = setup.public_url {
+                guard = guard.public_url(url);
+            }
+            if let Some(realm) = setup.realm {
+                guard = guard.realm(realm);
+            }
+            if let Some(url) = setup.resource_metadata {
+                guard = guard.resource_metadata(url);
+            }
+            for origin in setup.allow_origins {
+                guard = guard.allow_origin(origin);
+            }
+            guard.build().map_err(Refusal::config)
+        }
+    }
+
     fn cache(&self) -> TokenCache {
         let mut cache = TokenCache::new();
         let Some(setup) = &self.token_cache else {
@@ -175,23 +243,18 @@ impl IssuerSetup {
         source: &mut impl FnMut(&str, Location, Policy) -> Result<Box<dyn KeySource>, SetupError>,
     ) -> Result<Issuer, Refusal> {
         let profile = self.profile()?;
-        let location = match (&self.jwks, self.jwks_url) {
-            (Some(_), Some(_)) => {
-                return Err(Refusal::config("`jwks` contradicts `jwks_url`; keep one"));
-            }
-            (None, Some(url)) => Location::jwks(url),
-            (_, None) => Location::issuer(&self.issuer),
+        let mut location = match &self.jwks_url {
+            Some(url) => Location::jwks(url),
+            None => Location::issuer(&self.issuer),
         };
-        let location =
-            if self.allow_loopback_http { location.allow_loopback_http() } else { location };
-        let keys = match &self.jwks {
-            Some(jwks) => {
-                let keys = KeySet::from_jwks(jwks);
-                if keys.is_empty() {
-                    return Err(Refusal::config("`jwks` has no usable key"));
-                }
-                Box::new(std::sync::Arc::new(keys))
-            }
+        if self.allow_loopback_http {
+            location = location.allow_loopback_http();
+        }
+        if self.danger_allow_http {
+            location = location.danger_allow_http();
+        }
+        let keys = match self.keys()? {
+            Some(keys) => Box::new(std::sync::Arc::new(keys)),
             None => source(&self.issuer, location, policy.clone()).map_err(Refusal::config)?,
         };
         let mut issuer = Issuer::new(self.issuer, keys).profile(profile);
@@ -212,9 +275,30 @@ impl IssuerSetup {
         Ok(issuer)
     }
 
+    /// Gives the keys that are written down; `None` if they are to be fetched.
+    fn keys(&self) -> Result<Option<KeySet>, Refusal> {
+        match (&self.jwks, &self.jwk, &self.jwks_url) {
+            (None, None, _) => Ok(None),
+            (Some(jwks), None, None) => {
+                let keys = KeySet::from_jwks(jwks);
+                if keys.is_empty() {
+                    return Err(Refusal::config("`jwks` has no usable key"));
+                }
+                Ok(Some(keys))
+            }
+            (None, Some(jwk), None) => {
+                let key = VerifyingKey::from_jwk(jwk);
+                let key = key.map_err(|error| Refusal::config(format_args!("`jwk`: {error}")))?;
+                Ok(Some(KeySet::pinned(key)))
+            }
+            _ => Err(Refusal::config("`jwks`, `jwk` and `jwks_url` contradict; keep one")),
+        }
+    }
+
     fn profile(&self) -> Result<Profile, Refusal> {
         let mut profile = match self.profile {
             ProfileSetup::Usso => Profile::usso(),
+            ProfileSetup::UssoLegacy => Profile::usso_legacy(),
             ProfileSetup::Rfc9068 => Profile::rfc9068(),
             ProfileSetup::OidcIdToken => Profile::oidc_id_token(),
             ProfileSetup::Custom => Profile::custom(),

@@ -23,6 +23,7 @@
 
 mod config;
 mod function;
+mod keys;
 mod refusal;
 
 use std::collections::HashMap;
@@ -32,14 +33,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use config::Setup;
 pub use function::call;
+pub use keys::ApiKey;
 pub use refusal::Refusal;
+
+use keys::{Asking, Keys};
+use serde_json::{Map, Value};
 
 use crate::algorithm::Algorithm;
 use crate::clock::Clock;
 use crate::error::VerifyError;
 use crate::fetch::{FetchError, Request, Response};
+use crate::guard::{self, Guard, Head, Headers, Rule};
 use crate::jwk::Jwk;
 use crate::jwks::{Attempt, Decision, Engine, ImportError, Progress};
+use crate::opaque::{Error, LookupFailed};
 use crate::presented::Presented;
 use crate::principal::Principal;
 use crate::source::{Need, Refreshed};
@@ -49,8 +56,10 @@ use crate::verifier::{Moment, Unsigned, Verifier, refusal};
 pub struct Calls {
     verifier: Verifier,
     clock: CallClock,
+    guard: Guard,
     engines: Vec<(String, Arc<Engine>)>,
     attempts: Mutex<HashMap<u64, Attempt>>,
+    keys: Option<Keys>,
 }
 
 /// What a call comes to.
@@ -62,8 +71,12 @@ pub enum Answer {
     /// Send this, give what came of it to [`Calls::fetched`] under this number, and ask again with
     /// [`Calls::verify_fetched`].
     Fetch(u64, Request),
+    /// Look this API key up in the app, give what came of it to [`Calls::looked_up`] under this
+    /// number, and ask again with [`Calls::verify_fetched`].
+    LookUp(u64, ApiKey),
     /// The request of this number is under way: when it is done, ask again with
-    /// [`Calls::verify_fetched`]. A number that is not under way (any more) is done.
+    /// [`Calls::verify_fetched`]. A number that is not [under way](Calls::is_under_way) (any more) is
+    /// done.
     Wait(u64),
     /// Have the platform verify this signature and give the outcome to [`Calls::signed`].
     Sign(Box<Question>),
@@ -87,11 +100,11 @@ pub struct Question {
     pub signature: Vec<u8>,
 }
 
-/// Whether a call may ask for keys, or they were just fetched.
+/// Whether a call may ask for something, or that was just fetched.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Keys {
+enum Wanted {
     MayBeFetched,
-    AreFetched,
+    IsFetched,
 }
 
 impl Calls {
@@ -103,22 +116,80 @@ impl Calls {
     pub fn new(config: &str) -> Result<Self, Refusal> {
         let mut engines = Vec::new();
         let clock = CallClock::default();
-        let verifier = Setup::read(config)?.build(clock.clone(), |issuer, location, policy| {
+        let mut setup = Setup::read(config)?;
+        let (keys, guard) = (setup.api_keys()?, setup.guard());
+        let verifier = setup.build(clock.clone(), |issuer, location, policy| {
             let engine = Arc::new(Engine::new(location, policy)?);
             engines.push((issuer.to_owned(), Arc::clone(&engine)));
             Ok(Box::new(engine))
         })?;
-        Ok(Self { verifier, clock, engines, attempts: Mutex::default() })
+        let guard = guard(verifier.clone())?;
+        Ok(Self { verifier, clock, guard, engines, attempts: Mutex::default(), keys })
     }
 
     /// Verifies a token as of `now`, in seconds since the epoch.
     pub fn verify(&self, presented: &Presented<'_>, now: u64) -> Answer {
-        self.answer(presented, now, Keys::MayBeFetched)
+        self.judge(presented, now, Wanted::MayBeFetched)
     }
 
-    /// Verifies a token after the keys that it wanted were fetched, or could not be.
+    /// Verifies a token after what it wanted was fetched, or could not be.
     pub fn verify_fetched(&self, presented: &Presented<'_>, now: u64) -> Answer {
-        self.answer(presented, now, Keys::AreFetched)
+        self.judge(presented, now, Wanted::IsFetched)
+    }
+
+    /// Gives the verdict on a token that was verified before, which takes no time; `None` if it is not
+    /// remembered.
+    pub fn recalled(&self, presented: &Presented<'_>, now: u64) -> Option<Answer> {
+        self.clock.set(now);
+        let verdict = self.verifier.recalled(presented, Moment::of(now))?;
+        Some(verdict.map_or_else(refused, Answer::Caller))
+    }
+
+    /// Finds the credential of a request and gives what `then` makes of it, such as
+    /// [`verify`](Self::verify) does; `None` if there is none. See [`guard`] for where it may be.
+    pub fn present<H: Headers>(
+        &self,
+        head: &Head<'_, H>,
+        then: impl FnOnce(&Presented<'_>) -> Answer,
+    ) -> Option<Answer> {
+        let answer = self.guard.present(head, then);
+        answer.unwrap_or_else(|refusal| Some(Answer::Refused(refusal.into())))
+    }
+
+    /// Requires that there is a caller and that they may do what the rule asks for; see
+    /// [`Guard::check`].
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`], with a code of [`guard::Refusal`].
+    pub fn check(
+        &self,
+        caller: Option<&Principal>,
+        rule: &Rule,
+        parameter: impl Fn(&str) -> Option<String>,
+        now: u64,
+    ) -> Result<(), Refusal> {
+        self.clock.set(now);
+        let caller = caller.ok_or(guard::Refusal::Missing)?;
+        Ok(self.guard.check(caller, rule, parameter)?)
+    }
+
+    /// Says how a refusal looks. One that is about a configuration or a call is a mistake of the
+    /// program.
+    #[must_use]
+    pub fn answer<H: Headers>(&self, refusal: &Refusal, head: &Head<'_, H>) -> guard::Answer {
+        let refusal = refusal.cause.as_ref().unwrap_or(&guard::Refusal::GuardMissing);
+        self.guard.answer(refusal, head)
+    }
+
+    /// Gives the headers to add to the answer of a request that was let in; see
+    /// [`Guard::response_headers`].
+    pub fn response_headers(
+        &self,
+        request: &impl Headers,
+        optional: bool,
+    ) -> Vec<(&'static str, String)> {
+        self.guard.response_headers(request, optional)
     }
 
     /// Goes on after [`Answer::Sign`]: `good` says whether the signature is that key's.
@@ -155,23 +226,52 @@ impl Calls {
         result: Result<Response, FetchError>,
         now: u64,
     ) -> Option<Request> {
-        let attempt = self.attempts().remove(&number)?;
+        if let (Some(keys), Some(question)) = (&self.keys, self.question_of(number)) {
+            keys.fetched(question, result, now);
+            return None;
+        }
+        // Held until the keys are in their place: who waits finds one or the other.
+        let mut attempts = self.attempts();
+        let attempt = attempts.remove(&number)?;
         let engine = self.engines.get(usize::try_from(number >> 32).ok()?)?;
         match engine.1.conclude(attempt, result, now) {
             Progress::Done(_) => None,
             Progress::Send(attempt) => {
                 let request = attempt.request().clone();
-                self.attempts().insert(number, attempt);
+                attempts.insert(number, attempt);
                 Some(request)
             }
+        }
+    }
+
+    /// Takes in what the app knows of an API key: its claims, `None` if there is no such key, an error
+    /// if it could not look.
+    pub fn looked_up(
+        &self,
+        number: u64,
+        claims: Result<Option<Map<String, Value>>, LookupFailed>,
+        now: u64,
+    ) {
+        if let (Some(keys), Some(question)) = (&self.keys, self.question_of(number)) {
+            keys.looked_up(question, claims, now);
+        }
+    }
+
+    /// Says whether the request of this number is still to be answered.
+    #[must_use]
+    pub fn is_under_way(&self, number: u64) -> bool {
+        match (&self.keys, self.question_of(number)) {
+            (Some(keys), Some(question)) => keys.is_under_way(question),
+            _ => self.attempts().contains_key(&number),
         }
     }
 
     /// Gives the requests that are due although no token asks for them, to be sent ahead of time.
     pub fn due(&self, now: u64) -> Vec<(u64, Request)> {
         let engines = self.engines.iter().enumerate();
+        let mut attempts = self.attempts();
         let due = engines.filter_map(|(at, (_, engine))| match engine.begin_ahead(now) {
-            Decision::Fetch(attempt) => Some(self.keep(at, attempt)),
+            Decision::Fetch(attempt) => Some(keep(&mut attempts, at, attempt)),
             Decision::Again | Decision::Failed | Decision::Refuse | Decision::Wait(_) => None,
         });
         due.collect()
@@ -195,18 +295,30 @@ impl Calls {
     /// Forgets every token that was verified before.
     pub fn clear_cache(&self) {
         self.verifier.clear_cache();
+        self.keys.iter().for_each(Keys::clear);
     }
 
-    fn answer(&self, presented: &Presented<'_>, now: u64, keys: Keys) -> Answer {
+    /// Counts the tokens that are remembered.
+    #[must_use]
+    pub fn cached_tokens(&self) -> usize {
+        self.verifier.cached_tokens()
+    }
+
+    fn judge(&self, presented: &Presented<'_>, now: u64, keys: Wanted) -> Answer {
         self.clock.set(now);
-        if let Some(verdict) = self.verifier.recalled(presented, Moment::of(now)) {
-            return verdict.map_or_else(refused, Answer::Caller);
+        if let Some(keys_at_hand) = &self.keys
+            && presented.is_opaque()
+        {
+            return self.judge_key(keys_at_hand, presented, now, keys);
+        }
+        if let Some(answer) = self.recalled(presented, now) {
+            return answer;
         }
         let unsigned = match self.verifier.start(*presented) {
             Ok(unsigned) => unsigned,
             Err(error) => return self.refused_or_wanted(presented, error, now, keys),
         };
-        if keys == Keys::MayBeFetched
+        if keys == Wanted::MayBeFetched
             && unsigned.is_overdue()
             && let Some(answer) = self.wanted(presented, VerifyError::KeysUnavailable, now)
         {
@@ -222,16 +334,44 @@ impl Calls {
         }
     }
 
+    fn judge_key(
+        &self,
+        keys: &Keys,
+        presented: &Presented<'_>,
+        now: u64,
+        wanted: Wanted,
+    ) -> Answer {
+        if presented.is_signed_key() {
+            return refused(VerifyError::Opaque(Error::Unrecognised));
+        }
+        let if_asked = wanted == Wanted::IsFetched;
+        let numbered = |question| number(self.engines.len(), question);
+        match keys.ask(presented.token, presented.origin, if_asked, now) {
+            Asking::Done(verdict) => {
+                self.verifier.vouched(presented, verdict, now).map_or_else(refused, Answer::Caller)
+            }
+            Asking::Fetch(question, request) => Answer::Fetch(numbered(question), request),
+            Asking::LookUp(question, key) => Answer::LookUp(numbered(question), key),
+            Asking::Wait(question) => Answer::Wait(numbered(question)),
+        }
+    }
+
+    /// The number among the questions about API keys, of one of those.
+    fn question_of(&self, number: u64) -> Option<u64> {
+        let at = usize::try_from(number >> 32).ok()?;
+        (at == self.engines.len()).then_some(number & 0xffff_ffff)
+    }
+
     fn refused_or_wanted(
         &self,
         presented: &Presented<'_>,
         error: VerifyError,
         now: u64,
-        keys: Keys,
+        keys: Wanted,
     ) -> Answer {
         let wanted = match keys {
-            Keys::MayBeFetched => self.wanted(presented, error, now),
-            Keys::AreFetched => None,
+            Wanted::MayBeFetched => self.wanted(presented, error, now),
+            Wanted::IsFetched => None,
         };
         wanted.unwrap_or_else(|| {
             let failing = self.verifier.with_need(presented.token, error, now, |issuer, _| {
@@ -253,9 +393,11 @@ impl Calls {
 
     fn begin(&self, at: usize, need: Need<'_>, now: u64) -> Option<Answer> {
         let (_, engine) = self.engines.get(at)?;
+        // Held until the attempt is kept, so that whoever is told to wait finds it under way.
+        let mut attempts = self.attempts();
         match engine.begin(need, now) {
             Decision::Fetch(attempt) => {
-                let (number, request) = self.keep(at, attempt);
+                let (number, request) = keep(&mut attempts, at, attempt);
                 Some(Answer::Fetch(number, request))
             }
             Decision::Wait(id) => Some(Answer::Wait(number(at, id))),
@@ -263,15 +405,6 @@ impl Calls {
             Decision::Again => Some(Answer::Wait(0)),
             Decision::Failed | Decision::Refuse => None,
         }
-    }
-
-    fn keep(&self, at: usize, attempt: Attempt) -> (u64, Request) {
-        let (number, request) = (number(at, attempt.id()), attempt.request().clone());
-        let mut attempts = self.attempts();
-        // One attempt at a time for each engine: an older one was given up.
-        attempts.retain(|other, _| other >> 32 != number >> 32);
-        attempts.insert(number, attempt);
-        (number, request)
     }
 
     fn engine(&self, issuer: &str) -> Option<&(String, Arc<Engine>)> {
@@ -308,6 +441,14 @@ impl Clock for CallClock {
 /// Numbers an attempt among those of all engines; small enough for a JavaScript number.
 fn number(engine: usize, attempt: u64) -> u64 {
     u64::try_from(engine).unwrap_or_default() << 32 | (attempt & 0xffff_ffff)
+}
+
+fn keep(attempts: &mut HashMap<u64, Attempt>, engine: usize, attempt: Attempt) -> (u64, Request) {
+    let (number, request) = (number(engine, attempt.id()), attempt.request().clone());
+    // One attempt at a time for each engine: an older one was given up.
+    attempts.retain(|other, _| other >> 32 != number >> 32);
+    attempts.insert(number, attempt);
+    (number, request)
 }
 
 fn question(unsigned: &Unsigned<'_, '_>) -> Answer {

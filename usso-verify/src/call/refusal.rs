@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::access::Denied;
 use crate::challenge::Challenge;
 use crate::error::VerifyError;
+use crate::guard;
 
 /// Why a call was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -21,17 +22,24 @@ pub struct Refusal {
     /// The value of `WWW-Authenticate`, if there is a challenge.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub challenge: Option<String>,
+    /// What it is to a guard; none for a configuration or a call.
+    #[serde(skip)]
+    pub(super) cause: Option<guard::Refusal>,
 }
 
 impl Refusal {
     /// A configuration that cannot be used; the message names the field.
     pub(super) fn config(message: impl fmt::Display) -> Self {
-        Self { code: "config.invalid", message: message.to_string(), status: 500, challenge: None }
+        Self::of_program("config.invalid", &message)
     }
 
     /// A call that makes no sense.
     pub(super) fn call(message: impl fmt::Display) -> Self {
-        Self { code: "call.invalid", message: message.to_string(), status: 500, challenge: None }
+        Self::of_program("call.invalid", &message)
+    }
+
+    fn of_program(code: &'static str, message: &dyn fmt::Display) -> Self {
+        Self { code, message: message.to_string(), status: 500, challenge: None, cause: None }
     }
 }
 
@@ -43,6 +51,7 @@ impl From<VerifyError> for Refusal {
             message: error.to_string(),
             status: error.status(),
             challenge: challenge.and_then(|challenge| challenge.value().ok()),
+            cause: Some(guard::Refusal::Token(error)),
         }
     }
 }
@@ -55,6 +64,21 @@ impl From<&Denied> for Refusal {
             message: denied.to_string(),
             status: denied.status(),
             challenge: challenge.value().ok(),
+            cause: Some(guard::Refusal::Denied(denied.clone())),
+        }
+    }
+}
+
+impl From<guard::Refusal> for Refusal {
+    fn from(refusal: guard::Refusal) -> Self {
+        let answer = guard::Answer::plain(&refusal);
+        let challenge = answer.headers.into_iter().find(|(name, _)| *name == "www-authenticate");
+        Self {
+            code: refusal.code(),
+            message: refusal.to_string(),
+            status: refusal.status(),
+            challenge: challenge.map(|(_, value)| value),
+            cause: Some(refusal),
         }
     }
 }

@@ -23,6 +23,8 @@ impl GuardBuilder {
     pub(super) fn new(authority: Authority) -> Self {
         let shared = Shared {
             authority,
+            token_header: None,
+            api_key_header: "x-api-key".to_owned(),
             cookie: None,
             origins: Vec::new(),
             public_url: None,
@@ -36,6 +38,23 @@ impl GuardBuilder {
 
     pub(super) fn finish(self) -> Guard {
         Guard { shared: Arc::new(self.shared) }
+    }
+
+    /// Takes the token from this header in place of `Authorization`; the value is the token alone, as
+    /// proxies that sign people in send it. Default none.
+    ///
+    /// # Security
+    ///
+    /// A proxy that sets it must take away what the client sent under that name.
+    pub fn token_header(mut self, name: &str) -> Self {
+        self.shared.token_header = Some(name.to_ascii_lowercase());
+        self
+    }
+
+    /// Takes API keys from this header; default `x-api-key`.
+    pub fn api_key_header(mut self, name: &str) -> Self {
+        self.shared.api_key_header = name.to_ascii_lowercase();
+        self
     }
 
     /// Takes the token from this cookie as well; default from none. USSO names it
@@ -115,6 +134,15 @@ impl GuardBuilder {
     /// [`InvalidGuard`], every variant.
     pub fn build(mut self) -> Result<Guard, InvalidGuard> {
         let shared = &mut self.shared;
+        let taken = ["authorization", "cookie", "dpop", "host", "origin"];
+        for name in shared.token_header.iter().chain([&shared.api_key_header]) {
+            if !is_token(name) || taken.contains(&name.as_str()) {
+                return Err(InvalidGuard::Header(name.clone()));
+            }
+        }
+        if shared.token_header.as_ref() == Some(&shared.api_key_header) {
+            return Err(InvalidGuard::Header(shared.api_key_header.clone()));
+        }
         if let Some(name) = &shared.cookie
             && !is_token(name)
         {
@@ -172,6 +200,9 @@ fn is_origin(origin: &str) -> bool {
 pub enum InvalidGuard {
     /// The name of the cookie is empty or has a character that names of cookies have not.
     Cookie(String),
+    /// The name of a header for tokens or keys is not one, means something else already, or is given
+    /// twice.
+    Header(String),
     /// An allowed origin is not one as browsers write it.
     Origin(String),
     /// Origins are allowed to use a cookie that is not taken.
@@ -188,6 +219,9 @@ impl fmt::Display for InvalidGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Cookie(name) => write!(f, "`cookie` {name:?} is not the name of a cookie"),
+            Self::Header(name) => {
+                write!(f, "{name:?} is not a header that can carry a token or a key")
+            }
             Self::Origin(origin) => write!(
                 f,
                 "`allow_origin` {origin:?}: write scheme and host, as in `https://app.example`"

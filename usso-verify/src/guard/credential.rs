@@ -8,8 +8,6 @@ use crate::error::VerifyError;
 use crate::opaque::is_token68;
 use crate::presented::Presented;
 
-const API_KEY: &str = "x-api-key";
-
 /// What of a request is looked at.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -81,7 +79,12 @@ enum Place<'r> {
     ApiKey,
     Bearer,
     Cookie,
-    Dpop { proof: &'r str, base: &'r str },
+    Dpop {
+        proof: &'r str,
+        base: &'r str,
+    },
+    /// A header that carries the token alone.
+    TokenHeader,
 }
 
 impl Credential<'_> {
@@ -93,7 +96,7 @@ impl Credential<'_> {
         Err(match self.place {
             Place::ApiKey => Refusal::ApiKeyMalformed,
             Place::Bearer | Place::Dpop { .. } => Refusal::AuthorizationMalformed,
-            Place::Cookie => Refusal::Token(VerifyError::Malformed),
+            Place::Cookie | Place::TokenHeader => Refusal::Token(VerifyError::Malformed),
         })
     }
 
@@ -108,7 +111,7 @@ impl Credential<'_> {
     pub(super) fn presented<'p, H>(&'p self, head: &Head<'p, H>, uri: &'p str) -> Presented<'p> {
         let presented = match self.place {
             Place::ApiKey => Presented::api_key(self.text),
-            Place::Bearer | Place::Cookie => Presented::bearer(self.text),
+            Place::Bearer | Place::Cookie | Place::TokenHeader => Presented::bearer(self.text),
             Place::Dpop { proof, .. } => Presented::dpop(self.text, proof, head.method, uri),
         };
         match head.certificate {
@@ -130,10 +133,17 @@ impl Guard {
         &'r self,
         head: &'r Head<'_, H>,
     ) -> Result<Option<Credential<'r>>, Refusal> {
-        match head.single("authorization") {
-            Single::Once(value) => return self.authorization(value, head).map(Some),
-            Single::Repeated => return Err(Refusal::AuthorizationMalformed),
-            Single::Absent => {}
+        let token_header = self.shared.token_header.as_deref();
+        match (head.single(token_header.unwrap_or("authorization")), token_header) {
+            (Single::Once(value), None) => return self.authorization(value, head).map(Some),
+            (Single::Repeated, None) => return Err(Refusal::AuthorizationMalformed),
+            (Single::Once(value), Some(_)) => {
+                let text = std::str::from_utf8(value);
+                let text = text.map_err(|_| Refusal::Token(VerifyError::Malformed))?;
+                return Ok(Some(Credential { text, place: Place::TokenHeader }));
+            }
+            (Single::Repeated, Some(_)) => return Err(Refusal::Token(VerifyError::Malformed)),
+            (Single::Absent, _) => {}
         }
         if let Some(name) = &self.shared.cookie
             && let Some(text) = cookie(head, name)?
@@ -141,7 +151,7 @@ impl Guard {
             self.check_site(head)?;
             return Ok(Some(Credential { text, place: Place::Cookie }));
         }
-        match head.single(API_KEY) {
+        match head.single(&self.shared.api_key_header) {
             Single::Absent => Ok(None),
             Single::Once(value) => match std::str::from_utf8(value) {
                 Ok(text) => Ok(Some(Credential { text, place: Place::ApiKey })),

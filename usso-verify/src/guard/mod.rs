@@ -32,9 +32,11 @@
 //! In this order; the first place that has one decides, and the others are not looked at.
 //!
 //! 1. The one header `Authorization`: the scheme `Bearer` with a token or an API key, or, where
-//!    [`public_url`](GuardBuilder::public_url) is set, `DPoP` with the one header `DPoP`.
+//!    [`public_url`](GuardBuilder::public_url) is set, `DPoP` with the one header `DPoP`. Or in its
+//!    place the header that [`token_header`](GuardBuilder::token_header) names, with the token alone.
 //! 2. The one cookie, where [`cookie`](GuardBuilder::cookie) names it.
-//! 3. The one header `x-api-key`, with an API key only.
+//! 3. The one header `x-api-key`, or what [`api_key_header`](GuardBuilder::api_key_header) says, with
+//!    an API key only.
 //!
 //! Never in the address or the body: those end up in logs (RFC 9700 §4.3.2).
 //!
@@ -88,6 +90,9 @@ pub struct Guard {
 
 struct Shared {
     authority: Authority,
+    /// In lower case, as all names of headers here.
+    token_header: Option<String>,
+    api_key_header: String,
     cookie: Option<String>,
     origins: Vec<String>,
     public_url: Option<PublicUrl>,
@@ -176,6 +181,25 @@ impl Guard {
             Authority::Other(other) => other.authenticate(presented).await,
         };
         verdict.map(Some)
+    }
+
+    /// Finds the credential of a request and gives what `then` makes of it, for those who verify it by
+    /// other means; `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`]: a credential that is not to be taken from where it is, or malformed.
+    pub fn present<H: Headers, T>(
+        &self,
+        head: &Head<'_, H>,
+        then: impl FnOnce(&Presented<'_>) -> T,
+    ) -> Result<Option<T>, Refusal> {
+        let Some(credential) = self.credential(head)? else {
+            return Ok(None);
+        };
+        credential.check_form()?;
+        let uri = credential.uri(head);
+        Ok(Some(then(&credential.presented(head, &uri))))
     }
 
     /// Gives the verdict of [`authenticate`](Self::authenticate) where there is nothing to wait for:
@@ -268,11 +292,14 @@ impl Guard {
         let mut headers = Vec::new();
         headers.extend(self.dpop_nonce().map(|nonce| ("dpop-nonce", nonce)));
         let sent = |name| request.lines(name).next().is_some();
-        if !sent("authorization") && (sent("cookie") || sent("x-api-key")) {
+        let Shared { token_header, api_key_header, .. } = &*self.shared;
+        let others = ["cookie", api_key_header].into_iter().chain(token_header.as_deref());
+        if !sent("authorization") && others.into_iter().any(sent) {
             headers.push(("cache-control", "private".to_owned()));
         }
         if optional {
-            headers.push(("vary", "authorization, cookie, x-api-key".to_owned()));
+            let token_header = token_header.as_deref().unwrap_or("authorization");
+            headers.push(("vary", format!("{token_header}, cookie, {api_key_header}")));
         }
         headers
     }

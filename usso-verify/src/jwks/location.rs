@@ -6,7 +6,15 @@ use crate::setup::SetupError;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Location {
     pub(super) place: Place,
-    pub(super) loopback_http: bool,
+    pub(super) http: Http,
+}
+
+/// Where plain `http` may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Http {
+    Nowhere,
+    Loopback,
+    Anywhere,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,19 +31,31 @@ impl Location {
     /// `OpenID` Connect Discovery 1.0 §4, RFC 8414 §3.
     #[must_use]
     pub fn issuer(name: impl Into<String>) -> Self {
-        Self { place: Place::Issuer(name.into()), loopback_http: false }
+        Self { place: Place::Issuer(name.into()), http: Http::Nowhere }
     }
 
     /// Names the address of the JWKS itself.
     #[must_use]
     pub fn jwks(url: impl Into<String>) -> Self {
-        Self { place: Place::Jwks(url.into()), loopback_http: false }
+        Self { place: Place::Jwks(url.into()), http: Http::Nowhere }
     }
 
     /// Allows `http` to `localhost`, `127.0.0.0/8` and `[::1]`.
     #[must_use]
     pub const fn allow_loopback_http(mut self) -> Self {
-        self.loopback_http = true;
+        self.http = Http::Loopback;
+        self
+    }
+
+    /// Allows `http` to any host, for those who send the requests themselves.
+    ///
+    /// # Security
+    ///
+    /// Whoever sits between the service and the issuer chooses the keys, and so who is let in. Only
+    /// for networks where nobody does, such as between the containers of one machine.
+    #[must_use]
+    pub const fn danger_allow_http(mut self) -> Self {
+        self.http = Http::Anywhere;
         self
     }
 
@@ -48,7 +68,11 @@ impl Location {
 
     /// Says whether keys may be fetched from `url`.
     pub(super) fn allows(&self, url: &str) -> bool {
-        Url::parse(url).is_some_and(|url| url.is_secure() || self.loopback_http && url.is_local())
+        Url::parse(url).is_some_and(|url| match self.http {
+            Http::Nowhere => url.is_secure(),
+            Http::Loopback => url.is_secure() || url.is_local(),
+            Http::Anywhere => true,
+        })
     }
 
     pub(super) fn check(&self) -> Result<(), SetupError> {
@@ -136,6 +160,19 @@ mod tests {
             assert_eq!(strict.allows(url), allowed, "{url}");
         }
         assert!(!strict.allows(&format!("https://sso.example/{}", "a".repeat(2048))));
+    }
+
+    #[test]
+    fn http_is_allowed_anywhere_if_that_is_asked_for() {
+        let open = Location::jwks("").danger_allow_http();
+        for (url, allowed) in [
+            ("http://usso:8000/jwks", true),
+            ("https://sso.example/jwks", true),
+            ("ftp://usso/jwks", false),
+            ("http://a@usso/jwks", false),
+        ] {
+            assert_eq!(open.allows(url), allowed, "{url}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use super::attempt::{Attempt, Decision, Progress};
 use super::engine::Engine;
-use super::location::Location;
+use super::location::{Http, Location};
 use super::policy::Policy;
 use super::report::{Failure, JwksEvent, Observer, Status};
 use super::snapshot::ImportError;
@@ -440,7 +440,7 @@ impl JwksSourceBuilder {
             let (setting, range) = ("max_waiters", "1 to 100,000");
             return Err(SetupError::OutOfRange { setting, range });
         }
-        let loopback_http = self.location.loopback_http;
+        let loopback_http = self.location.http == Http::Loopback;
         let mut engine = Engine::new(self.location, self.policy)?;
         if let Some(observer) = self.observer {
             engine = engine.observed_by(observer);

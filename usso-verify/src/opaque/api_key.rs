@@ -151,6 +151,26 @@ impl ApiKeys {
         Ok(Self { endpoint, keys, realm })
     }
 
+    /// Names an endpoint to which keys go unencrypted.
+    ///
+    /// # Security
+    ///
+    /// Whoever sits between reads every key. Only for networks where nobody does, such as between
+    /// the containers of one machine.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Endpoint`] if it is no `http` URL.
+    pub fn danger_over_http(
+        endpoint: impl Into<String>,
+        keys: KeyRules,
+    ) -> Result<Self, ConfigError> {
+        let endpoint = endpoint.into();
+        endpoint::check_http(&endpoint)?;
+        let realm = keys.rules.realm(&endpoint);
+        Ok(Self { endpoint, keys, realm })
+    }
+
     /// Says whether a bearer starts as an API key does. Never true for a JWT.
     #[must_use]
     pub fn recognises(&self, bearer: &str) -> bool {

@@ -29,7 +29,7 @@ pub enum Origin {
 #[derive(Clone, Copy)]
 pub struct Credential<'c> {
     pub(super) text: &'c str,
-    pub(super) fingerprint: Fingerprint,
+    pub(crate) fingerprint: Fingerprint,
 }
 
 impl<'c> Credential<'c> {
@@ -51,7 +51,7 @@ impl fmt::Debug for Credential<'_> {
 
 /// The name of a credential in a cache: a digest of it and of whom it is shown to.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Fingerprint([u8; 32]);
+pub(crate) struct Fingerprint([u8; 32]);
 
 /// What a verdict depends on beside the credential.
 #[derive(Clone, Copy)]

@@ -17,6 +17,12 @@ pub(super) fn check(url: &str) -> Result<(), ConfigError> {
     if sound { Ok(()) } else { Err(ConfigError::Endpoint) }
 }
 
+/// Checks the address of an endpoint that is asked without encryption.
+pub(super) fn check_http(url: &str) -> Result<(), ConfigError> {
+    let sound = url.strip_prefix("http://").is_some_and(|rest| host(rest).is_some());
+    if sound { Ok(()) } else { Err(ConfigError::Endpoint) }
+}
+
 /// Gives the host of what follows the scheme.
 fn host(rest: &str) -> Option<&str> {
     if !rest.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"#<>\\^`{|}".contains(&byte)) {

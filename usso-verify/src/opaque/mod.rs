@@ -59,8 +59,8 @@ mod weight;
 pub use answers::{Answers, Limits, Status, Step, Ticket};
 pub use api_key::{ApiKeys, KeyLookup, KeyRules, LookupFailed};
 pub use client::ClientAuth;
-pub(crate) use credential::is_token68;
 pub use credential::{Credential, Origin};
+pub(crate) use credential::{Fingerprint, is_token68};
 pub use error::{ConfigError, Error, Reason};
 pub use introspection::Introspection;
 #[cfg(feature = "remote")]

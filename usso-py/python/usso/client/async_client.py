@@ -1,0 +1,249 @@
+"""The asyncio client."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import httpx
+
+from usso.exceptions import USSOException
+from usso.utils import wire
+
+from . import base_client
+from .base_client import BaseUssoClient
+
+if TYPE_CHECKING:
+    from httpx._client import UseClientDefault
+    from httpx._types import AuthTypes
+    from typing_extensions import Self
+
+    from usso.enums import AuthIdentifier
+    from usso.schemas import UserResponse
+
+
+class AsyncUssoClient(httpx.AsyncClient, BaseUssoClient):
+    """An `httpx.AsyncClient` for the SSO that carries an API key or keeps an access token good.
+
+    Arguments, errors and security are those of `UssoClient`. `on_refresh` may be a coroutine
+    function. A refresh goes on if the request that began it is cancelled, so that the new refresh
+    token is not lost. Needs asyncio.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_key: str | None = None,
+        agent_id: str | None = None,
+        agent_private_key: str | bytes | None = None,
+        refresh_token: str | None = None,
+        usso_base_url: str | None = None,
+        client: Self | None = None,
+        on_refresh: Callable[[str], Awaitable[None] | None] | None = None,
+        danger_allow_http: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        """Reads the settings. Raises `ValueError` for a missing credential or unsafe base URL."""
+        BaseUssoClient.__init__(
+            self,
+            api_key=api_key,
+            agent_id=agent_id,
+            agent_private_key=agent_private_key,
+            refresh_token=refresh_token,
+            usso_base_url=usso_base_url,
+            client=client,
+            on_refresh=on_refresh,
+            danger_allow_http=danger_allow_http,
+        )
+        arguments = self._client_arguments(client, kwargs)
+        httpx.AsyncClient.__init__(self, base_url=self._base, **arguments)
+
+    __repr__ = BaseUssoClient.__repr__
+
+    def copy_attributes_from(self, client: Self) -> None:
+        """Takes over base URL, headers and credential; tokens are shared from then on."""
+        self._copy_settings(client)
+        self.base_url = self._base
+        self.headers = httpx.Headers(client.headers)
+
+    async def send(
+        self,
+        request: httpx.Request,
+        *,
+        stream: bool = False,
+        auth: AuthTypes | UseClientDefault | None = httpx.USE_CLIENT_DEFAULT,
+        follow_redirects: bool | UseClientDefault = httpx.USE_CLIENT_DEFAULT,
+    ) -> httpx.Response:
+        """Sends a request, with the credential if it goes to the SSO.
+
+        An answer of 401 to an access token leads to one refresh and one repetition, unless the body
+        was streamed.
+        """
+        if self._needs_token(request):
+            await self._renew(self._session.access)
+        access = self._attach(request)
+        auth = self._auth_for(request, auth)
+        response = await self._send_once(request, stream, auth)
+        if response.status_code == 401 and self._can_repeat(request, access):
+            await response.aclose()
+            await self._renew(access)
+            self._attach(request)
+            response = await self._send_once(request, stream, auth)
+        if self._follows(follow_redirects):
+            response = await self._follow(response, stream)
+        return response
+
+    async def _follow(self, response: httpx.Response, stream: bool) -> httpx.Response:
+        history: list[httpx.Response] = []
+        while (request := self._next_hop(response, len(history), self.max_redirects)) is not None:
+            await response.aread()
+            history.append(response)
+            response = await self._send_once(request, stream, None)
+        response.history = history
+        return response
+
+    async def _send_once(
+        self, request: httpx.Request, stream: bool, auth: AuthTypes | UseClientDefault | None
+    ) -> httpx.Response:
+        if stream or not self._is_bounded(request):
+            return await super().send(request, stream=stream, auth=auth, follow_redirects=False)
+        try:
+            with anyio.fail_after(wire.TOTAL_SECONDS):
+                return await super().send(request, auth=auth, follow_redirects=False)
+        except TimeoutError:
+            raise wire.too_slow(request) from None
+
+    async def get_session(self) -> Self:
+        """Fetches an access token unless there is a live one, or an API key in its place."""
+        if not self.api_key and not self._session.is_fresh():
+            await self._renew(self._session.access)
+        return self
+
+    async def _request(self, method: str, url: str, **kwargs: Any) -> httpx.Response:
+        session = await self.get_session()
+        return await session.request(method, url, **kwargs)
+
+    async def _refresh(self) -> dict[str, Any]:
+        """Refreshes now; gives the answer. Raises `ValueError` if there is no refresh token."""
+        return await self._renew(self._session.access)
+
+    async def _renew(self, stale: str | None) -> dict[str, Any]:
+        """Refreshes, or waits for the refresh under way and shares what comes of it."""
+        session = self._session
+        if session.access is not None and session.access != stale:
+            return {}
+        task = session.task
+        if task is None or task.done():
+            task = session.task = asyncio.ensure_future(self._exchange())
+            task.add_done_callback(_note_failure)
+        return dict(await asyncio.shield(task))
+
+    async def _exchange(self) -> dict[str, Any]:
+        session = self._session
+        request, sent = self._refresh_request(self), session.refresh
+        try:
+            answer = await wire.ask_async(self, request)
+        except USSOException as error:
+            self._refused(error, sent)
+            raise
+        session.store(wire.read_tokens(answer))
+        if self._on_refresh is not None and session.refresh is not None:
+            done = self._on_refresh(session.refresh)
+            if inspect.isawaitable(done):
+                await done
+        return answer
+
+    # Agents and scopes.
+
+    async def use_agent_token(
+        self, scopes: list[str], aud: str, tenant_id: str | None = None
+    ) -> str:
+        """Gets an access token for the agent, and uses it from then on; gives its text.
+
+        Raises `ValueError` if there is no agent key, `USSOException` if the SSO refuses.
+        """
+        self._agent_key()
+        tenant_id = tenant_id or base_client.tenant_of(await self._get_agent())
+        jwt = self._agent_jwt(scopes, aud, tenant_id)
+        request = self._build(self, f"{wire.API}/agents/auth", bearer=jwt)
+        tokens = wire.read_tokens(await wire.ask_async(self, request))
+        self._session.store(tokens, is_agent=True)
+        return tokens.access
+
+    async def _get_token(self, scopes: str | list[str], aud: str = "sso") -> str | None:
+        """Gets a token of the agent for scopes that this client has; `None` without an agent.
+
+        Raises `PermissionDenied` for a scope that it does not have.
+        """
+        wanted = [scopes] if isinstance(scopes, str) else list(scopes)
+        base_client.require_scopes(wanted, await self._get_scopes())
+        return await self.use_agent_token(wanted, aud) if self.agent_private_key else None
+
+    async def _get_scopes(self) -> list[str]:
+        own = self._own_scopes()
+        if own is not None:
+            return own
+        if self.api_key:
+            return wire.scopes_of(await self._get_api_key())
+        if self.agent_private_key:
+            return wire.scopes_of(await self._get_agent())
+        await self.get_session()
+        return self._own_scopes() or []
+
+    async def _get_api_key(self) -> dict[str, Any]:
+        """Asks what the API key stands for; remembered for 60 s."""
+        key = self.api_key
+        if not key:
+            return {}
+        known = self._recall("api_key", key)
+        if known is not None:
+            return known
+        request = self._build(self, f"{wire.API}/apikeys/verify", json={"api_key": key})
+        answer = await wire.ask_async(self, request)
+        return self._remember("api_key", key, answer, base_client.API_KEY_SECONDS)
+
+    async def _get_agent(self) -> dict[str, Any]:
+        """Asks which tenant and scopes the agent has; remembered for 600 s."""
+        key = self.agent_private_key
+        if not key:
+            return {}
+        known = self._recall("agent", key)
+        if known is not None:
+            return known
+        jwt = self._agent_jwt([], "sso", None)
+        request = self._build(self, f"{wire.API}/agents/scopes", bearer=jwt)
+        answer = await wire.ask_async(self, request)
+        return self._remember("agent", key, answer, base_client.AGENT_SECONDS)
+
+    # Users. Each raises `USSOException` with status and code of the SSO's refusal.
+
+    async def get_users(self, params: dict[str, Any] | None = None) -> list[UserResponse]:
+        """Gives one page of the users; `params` are those of the address, such as `limit`."""
+        return base_client.users_in(await self.get(f"{wire.API}/users", params=params))
+
+    async def create_users(self, data: dict[str, Any] | None = None) -> UserResponse:
+        """Creates a user."""
+        answer = base_client.object_in(await self.post(f"{wire.API}/users", json=data))
+        return base_client.user_in(answer)
+
+    async def get_profile(self, user_id: str) -> dict[str, Any]:
+        """Gives the profile of a user. Raises `ValueError` for an id that is no path segment."""
+        path = f"{wire.API}/profiles/{wire.segment(user_id)}"
+        return base_client.object_in(await self.get(path))
+
+    async def add_identifier(
+        self, user_id: str, identifier_type: AuthIdentifier | str, identifier: str
+    ) -> dict[str, Any]:
+        """Adds an identifier to a user. Raises `ValueError` as `get_profile` does."""
+        path = f"{wire.API}/users/{wire.segment(user_id)}/identifiers"
+        body = {"type": identifier_type, "identifier": identifier}
+        return base_client.object_in(await self.post(path, json=body))
+
+
+def _note_failure(task: asyncio.Task[dict[str, Any]]) -> None:
+    """Marks a failure as seen, also if everybody who waited for it was cancelled."""
+    if not task.cancelled():
+        task.exception()

@@ -1,0 +1,316 @@
+"""Settings: whose tokens to accept, and where in a request they are."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Coroutine
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from usso_jwt.config import JWTConfig as _JWTConfig
+
+from usso.exceptions import ConfigError
+from usso.user import UserData
+
+DEFAULT_BASE_URL = "https://sso.usso.io"
+VERIFY_PATH = "/api/sso/v1/apikeys/verify"
+
+
+class HeaderConfig(BaseModel):
+    """Where in a request the access token is: in a header, else in a cookie."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    header_name: str | None = "Authorization"
+    cookie_name: str | None = "usso-access-token"
+
+    def get_key(self, request: Any) -> str | None:
+        """Gives the credential of a request, unverified; of `Authorization` that of `Bearer` only."""
+        name = self.header_name
+        value = request.headers.get(name) if name else None
+        if value and name and name.lower() == "authorization":
+            scheme, _, value = value.partition(" ")
+            value = value.strip(" ") if scheme.lower() == "bearer" else None
+        if not value and self.cookie_name:
+            cookies = getattr(request, "COOKIES", None)
+            value = (request.cookies if cookies is None else cookies).get(self.cookie_name)
+        return value or None
+
+
+class JWTHeaderConfig(HeaderConfig):
+    """`HeaderConfig` in the words of USSO's older documentation."""
+
+    type: Literal["Authorization", "CustomHeader", "Cookie"] = "Authorization"
+    prefix: Literal["Bearer"] = "Bearer"
+    name: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _translate(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        given: dict[str, Any] = dict(data)  # pyright: ignore[reportUnknownArgumentType]
+        kind, name = given.get("type", "Authorization"), given.get("name")
+        if kind == "Cookie":
+            given.setdefault("header_name", None)
+            given.setdefault("cookie_name", name or "usso-access-token")
+        elif kind == "CustomHeader":
+            given.setdefault("header_name", name)
+            given.setdefault("cookie_name", None)
+        return given
+
+
+class APIHeaderConfig(HeaderConfig):
+    """Where in a request an API key is, and who is asked about it.
+
+    A key goes to `verify_endpoint` only (default: that of the issuer), and only if it comes from
+    `header_name` or starts with a known prefix; no other credential does.
+    """
+
+    header_name: str | None = "x-api-key"
+    cookie_name: None = None
+    verify_endpoint: str | None = None
+    prefixes: list[str] = Field(default_factory=list[str])
+    api_key_verifier: Callable[[str], UserData | None] | None = None
+    api_key_verifier_async: Callable[[str], Coroutine[Any, Any, UserData | None]] | None = None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the app itself is asked."""
+        return bool(self.api_key_verifier or self.api_key_verifier_async)
+
+
+class AuthConfig(_JWTConfig):
+    """Whose tokens to accept. Never changes once it is made.
+
+    Without arguments it is read from the environment: `JWT_CONFIG`, a JSON object with these
+    members; or `USSO_BASE_URL` and `USSO_AUDIENCE`.
+
+    `issuer` is, unless it is set, scheme and host of `jwks_url`. `audience` has no default: set it,
+    or say `any_audience=True`. Raises `ValueError` for settings that contradict or are unknown.
+    """
+
+    jwks: dict[str, Any] | None = None
+    any_audience: bool = False
+    profile: Literal["usso", "usso_legacy", "rfc9068", "custom"] = "usso_legacy"
+    algorithms: list[str] | None = None
+    tenant: str | None = None
+    required_claims: list[str] = Field(default_factory=list[str])
+    leeway: int = Field(default=30, ge=0, le=120)
+    jwt_header: HeaderConfig | None = Field(default_factory=HeaderConfig)
+    api_key_header: APIHeaderConfig | None = Field(default_factory=APIHeaderConfig)
+    allow_origins: list[str] = Field(default_factory=list[str])
+    public_url: str | None = None
+    realm: str | None = None
+    resource_metadata: str | None = None
+    danger_allow_http: bool = False
+
+    def __init__(self, **data: Any) -> None:
+        if not data:
+            data = _of_environment()
+        super().__init__(**data)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _documented_names(cls, data: Any) -> Any:
+        """Takes the names of USSO's documentation, and refuses to switch checks off by them."""
+        if not isinstance(data, dict):
+            return data
+        given: dict[str, Any] = dict(data)  # pyright: ignore[reportUnknownArgumentType]
+        if "header" in given:
+            given.setdefault("jwt_header", given.pop("header"))
+        for name in ("verify_exp", "verify_nbf", "verify_iss", "verify_signature"):
+            if given.pop(name, True) is not True:
+                raise ValueError(f"`{name}` cannot be switched off: leave it out")
+        if given.pop("verify_aud", True) is not True:
+            given.setdefault("any_audience", True)
+        if given.pop("static_api_keys", None):
+            raise ValueError("`static_api_keys` was never read: write an `api_key_verifier`")
+        return given
+
+    @field_validator("jwt_header", mode="before")
+    @classmethod
+    def _any_header(cls, value: Any) -> Any:
+        if isinstance(value, dict) and ("type" in value or "prefix" in value):
+            return JWTHeaderConfig.model_validate(value)
+        return value  # pyright: ignore[reportUnknownVariableType]
+
+    @property
+    def issuers(self) -> list[str]:
+        """The values of `iss` to accept."""
+        if isinstance(self.issuer, str):
+            return [self.issuer]
+        if self.issuer:
+            return list(self.issuer)
+        if self.jwks_url:
+            return [_origin(self.jwks_url)]
+        raise ConfigError("`issuer` is missing: write what the tokens say in `iss`")
+
+    @property
+    def verify_endpoint(self) -> str | None:
+        """The address that API keys are sent to; `None` if none is."""
+        header = self.api_key_header
+        if header is None or header.header_name is None or header.is_local:
+            return None
+        if header.verify_endpoint or self.jwks_url is None or not self.profile.startswith("usso"):
+            return header.verify_endpoint
+        return _origin(self.jwks_url) + VERIFY_PATH
+
+    def get_api_key(self, request: Any) -> str | None:
+        """Gives the API key of a request, unverified."""
+        return self.api_key_header.get_key(request) if self.api_key_header else None
+
+    def get_jwt(self, request: Any) -> str | None:
+        """Gives the token of a request, unverified."""
+        return self.jwt_header.get_key(request) if self.jwt_header else None
+
+    def verify_token(self, token: str, *, raise_exception: bool = True) -> bool:
+        """Says whether a token is good. Raises `USSOException` if it is not, unless told not to."""
+        from usso.auth import verifier_for
+        from usso.exceptions import USSOException
+
+        try:
+            verifier_for(self).verify(token)
+        except USSOException:
+            if raise_exception:
+                raise
+            return False
+        return True
+
+    @classmethod
+    def validate_jwt_configs(cls, configs: AvailableJwtConfigs) -> list[AuthConfig]:
+        """Reads one configuration or several, each an object, a dict or JSON text."""
+        several = configs if isinstance(configs, list) else [configs]
+        return [_read(config) for config in several]
+
+    def settings(self, token_type: str | None) -> dict[str, Any]:
+        """Gives the part of the verifier's settings that is about these issuers."""
+        issuers = [self._issuer(name, token_type) for name in self.issuers]
+        return {"issuers": issuers, "leeway": self.leeway}
+
+    def _issuer(self, name: str, token_type: str | None) -> dict[str, Any]:
+        keys: dict[str, Any] = {"jwks_url": self.jwks_url}
+        if self.jwks is not None:
+            keys = {"jwks": self.jwks}
+        elif isinstance(self.key, dict):
+            keys = {"jwk": self.key}
+        algorithms = self.algorithms or ([self.algorithm] if self.algorithm else None)
+        audience = self.audience
+        settings: dict[str, Any] = {
+            **keys,
+            "issuer": name,
+            "audience": audience,
+            "any_audience": self.any_audience,
+            "profile": self.profile,
+            "token_type": token_type if self.profile.startswith("usso") else None,
+            "algorithms": algorithms,
+            "tenant": self.tenant,
+            "required_claims": self.required_claims,
+            "max_age": self.maximum_age,
+            "allow_loopback_http": True,
+            "danger_allow_http": self.danger_allow_http or is_container(self.jwks_url or ""),
+        }
+        if self.profile == "custom":
+            settings["typ"] = ["JWT", "at+jwt", "application/at+jwt"]
+        return {key: value for key, value in settings.items() if value is not None}
+
+
+AvailableJwtConfigs = (
+    str | dict[str, Any] | AuthConfig | list[str] | list[dict[str, Any]] | list[AuthConfig]
+)
+JWTConfig = AuthConfig
+
+
+def environment_configs() -> list[AuthConfig]:
+    """Reads the configurations that the environment gives: `JWT_CONFIGS`, else as `AuthConfig()`."""
+    if text := os.getenv("JWT_CONFIGS"):
+        return AuthConfig.validate_jwt_configs(_json(text, "JWT_CONFIGS"))
+    return [AuthConfig()]
+
+
+def base_url_config(base_url: str) -> AuthConfig:
+    """Makes the configuration for the USSO at this address."""
+    return AuthConfig(**_of_base_url(base_url))
+
+
+def guard_settings(config: AuthConfig) -> dict[str, Any]:
+    """Gives the part of the verifier's settings that is about requests."""
+    header, key_header = config.jwt_header, config.api_key_header
+    name = header.header_name if header else None
+    settings: dict[str, Any] = {
+        # Where tokens come from a cookie only, `Authorization` is looked at all the same.
+        "token_header": name if name and name.lower() != "authorization" else None,
+        "api_key_header": key_header.header_name if key_header else None,
+        "cookie": header.cookie_name if header else None,
+        "allow_origins": config.allow_origins or None,
+        "public_url": config.public_url,
+        "realm": config.realm,
+        "resource_metadata": config.resource_metadata,
+    }
+    return {key: value for key, value in settings.items() if value is not None}
+
+
+def key_settings(config: AuthConfig) -> dict[str, Any] | None:
+    """Gives the part of the verifier's settings that is about API keys."""
+    header, endpoint = config.api_key_header, config.verify_endpoint
+    if header is None or not (header.is_local or endpoint):
+        return None
+    settings: dict[str, Any] = {"issuer": config.issuers[0], "prefixes": header.prefixes}
+    if header.is_local:
+        return {**settings, "local": True}
+    plain = config.danger_allow_http or is_container(endpoint or "")
+    return {**settings, "verify_url": endpoint, "danger_allow_http": plain}
+
+
+def is_container(url: str) -> bool:
+    """Says whether this is `http` to a host of one label, as containers name each other.
+
+    Such a name cannot be reached through the internet; `danger_allow_http` is for all others.
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    return parts.scheme == "http" and host != "" and "." not in host and ":" not in host
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _of_environment() -> dict[str, Any]:
+    if text := os.getenv("JWT_CONFIG"):
+        config = _json(text, "JWT_CONFIG")
+        if not isinstance(config, dict):
+            raise ConfigError("JWT_CONFIG is no JSON object")
+        return config
+    return _of_base_url(os.getenv("USSO_BASE_URL") or DEFAULT_BASE_URL)
+
+
+def _of_base_url(base_url: str) -> dict[str, Any]:
+    base_url = base_url.rstrip("/")
+    audience = os.getenv("USSO_AUDIENCE") or None
+    return {
+        "jwks_url": f"{base_url}/.well-known/jwks.json",
+        "issuer": base_url,
+        "audience": audience,
+    }
+
+
+def _read(config: str | dict[str, Any] | AuthConfig) -> AuthConfig:
+    if isinstance(config, AuthConfig):
+        return config
+    if isinstance(config, str):
+        config = _json(config, "the configuration")
+    if not isinstance(config, dict):
+        raise ConfigError("the configuration is no JSON object")
+    return AuthConfig(**config)
+
+
+def _json(text: str, name: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        # Without the text, which may hold more than was meant to be there.
+        raise ConfigError(f"{name} is no JSON") from None

@@ -1,0 +1,1 @@
+"""Glue for web frameworks. Each module needs its framework installed."""

@@ -1,0 +1,209 @@
+"""The caller of a route, as a dependency."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from functools import lru_cache
+from typing import Any, TypeVar
+
+from fastapi import Response
+from fastapi.openapi.models import HTTPBearer
+from fastapi.security import SecurityScopes
+from fastapi.security.base import SecurityBase
+from pydantic import BaseModel
+from starlette.requests import HTTPConnection
+
+from usso._native import Claims, Refusal, Rule
+from usso.auth import UssoAuth, require
+from usso.config import AvailableJwtConfigs
+from usso.exceptions import USSOException, of_refusal
+from usso.integrations._asgi import http_refused, native_request
+from usso.user import KINDS, UserData
+
+UserT = TypeVar("UserT", bound=BaseModel)
+
+
+class USSOAuthentication(UssoAuth[UserT], SecurityBase):
+    """Gives the caller of a route: `user: UserData = Depends(authentication)`.
+
+    `Security(authentication, scopes=["read:files"])` also requires scopes. A scope with a colon
+    is USSO's and may look at the path (`read:users?user_id={id}`); any other must be in the token
+    as it is. Refusals are answered with 401, 403 or 503 without more wiring.
+
+    With `raise_exception=False` a refused caller is `None`.
+    """
+
+    def __init__(
+        self,
+        jwt_config: AvailableJwtConfigs | None = None,
+        *,
+        raise_exception: bool = True,
+        expected_token_type: str = "access",  # noqa: S107
+        from_usso_base_url: str | None = None,
+        user_schema: type[Any] = UserData,
+    ) -> None:
+        super().__init__(
+            jwt_config, from_usso_base_url=from_usso_base_url, user_schema=user_schema
+        )
+        self.raise_exception = raise_exception
+        self.expected_token_type = expected_token_type
+        self.verifier = self._for(expected_token_type)
+        self.model = HTTPBearer(
+            bearerFormat="JWT",
+            description="An access token, or an API key, in the header `Authorization`.",
+        )
+        self.scheme_name = "USSO"
+
+    async def __call__(
+        self, connection: HTTPConnection, security_scopes: SecurityScopes, response: Response
+    ) -> UserT | None:
+        """Gives the caller."""
+
+        def check(claims: Claims | None) -> Claims:
+            return _require_scopes(self, claims, security_scopes.scopes, connection)
+
+        try:
+            return await self._caller(connection, response, check)
+        except USSOException:
+            if self.raise_exception:
+                raise
+            return None
+
+    async def optional(self, connection: HTTPConnection, response: Response) -> UserT | None:
+        """Gives the caller, `None` if there is no credential: `Depends(authentication.optional)`.
+
+        A credential that is there and not good is refused: nobody is made anonymous silently.
+        """
+        return await self._caller(connection, response, None)
+
+    def require(
+        self,
+        *scopes: str,
+        roles: Sequence[str] = (),
+        tenant: str | None = None,
+        workspace: str | None = None,
+        service: bool = False,
+        max_age: int | None = None,
+        acr: Sequence[str] = (),
+    ) -> Callable[..., Awaitable[UserT | None]]:
+        """Makes a dependency for a caller who may do all of this.
+
+        `{name}` in a scope's value, in `tenant` and `workspace` is a part of the path. `max_age` is
+        how many seconds ago the caller may have signed in at most.
+
+        Raises `ValueError` if a scope is not one.
+        """
+        rule = Rule(
+            scopes=scopes,
+            roles=roles,
+            tenant=tenant,
+            workspace=workspace,
+            service=service,
+            max_age=max_age,
+            acr=acr,
+        )
+
+        async def dependency(connection: HTTPConnection, response: Response) -> UserT | None:
+            def check(claims: Claims | None) -> Claims:
+                return require(self.verifier, claims, rule, _parameters(connection))
+
+            return await self._caller(connection, response, check)
+
+        return dependency
+
+    def authorize(
+        self,
+        *,
+        action: str = "read",
+        resource_path: str,
+        filter_data: dict[str, str] | None = None,
+    ) -> Callable[..., Awaitable[UserT | None]]:
+        """Makes a dependency for a caller who may do this to a resource with these values."""
+        filters = [filter_data] if filter_data else []
+
+        async def dependency(connection: HTTPConnection, response: Response) -> UserT | None:
+            def check(claims: Claims | None) -> Claims:
+                known = require(self.verifier, claims, Rule())
+                if not known.can(action, resource_path, filters):
+                    raise of_refusal(Refusal.scope(f"{action}:{resource_path}"))
+                return known
+
+            return await self._caller(connection, response, check)
+
+        return dependency
+
+    async def usso_access_security_async(self, request: HTTPConnection) -> UserT | None:
+        """Gives the caller of a request."""
+        return await self(request, SecurityScopes(), Response())
+
+    def usso_access_security(self, request: HTTPConnection) -> UserT | None:
+        """Gives the caller of a request. Blocks while keys are fetched: not for async handlers."""
+        native = native_request(request)
+        try:
+            claims = require(self.verifier, self.verifier.authenticate(native), Rule())
+            return self.user_of(claims)
+        except USSOException as error:
+            if self.raise_exception:
+                raise http_refused(self, error, native) from None
+            return None
+
+    jwt_access_security_ws = usso_access_security
+
+    def get_request_jwt(self, request: HTTPConnection) -> str | None:
+        """Gives the token of a request, unverified."""
+        found = (config.get_jwt(request) for config in self.jwt_configs)
+        return next((token for token in found if token), None)
+
+    def get_request_api_key(self, request: HTTPConnection) -> str | None:
+        """Gives the API key of a request, unverified."""
+        found = (config.get_api_key(request) for config in self.jwt_configs)
+        return next((key for key in found if key), None)
+
+    async def _caller(
+        self,
+        connection: HTTPConnection,
+        response: Response,
+        check: Callable[[Claims | None], Claims] | None,
+    ) -> UserT | None:
+        """Verifies and checks the caller; without a check nobody needs to be there."""
+        native = native_request(connection)
+        try:
+            claims = await self.verifier.aauthenticate(native)
+            if check is not None:
+                claims = check(claims)
+            user = None if claims is None else self.user_of(claims)
+        except USSOException as error:
+            raise http_refused(self, error, native) from None
+        optional = check is None
+        for name, value in self.verifier.native.response_headers(native, optional):
+            response.headers.append(name, value)
+        connection.state.usso_claims = claims
+        connection.state.usso_user = user
+        return user
+
+
+def get_authenticator(
+    config: AvailableJwtConfigs | None = None, **options: Any
+) -> USSOAuthentication[UserData]:
+    """Makes the dependency that gives callers; `options` are those of `USSOAuthentication`."""
+    return USSOAuthentication(config, **options)
+
+
+def _require_scopes(
+    auth: UssoAuth[Any], claims: Claims | None, scopes: list[str], connection: HTTPConnection
+) -> Claims:
+    usso = tuple(scope for scope in scopes if ":" in scope)
+    known = require(auth.verifier, claims, _rule(usso), _parameters(connection))
+    plain = [scope for scope in scopes if ":" not in scope]
+    held = known.user_data(UserData, KINDS).scopes if plain else []
+    for scope in plain:
+        if scope not in held:
+            raise of_refusal(Refusal.scope(scope))
+    return known
+
+
+@lru_cache(maxsize=1024)
+def _rule(scopes: tuple[str, ...]) -> Rule:
+    return Rule(scopes=scopes)
+
+
+def _parameters(connection: HTTPConnection) -> dict[str, str]:
+    return {name: str(value) for name, value in connection.path_params.items()}

@@ -1,0 +1,147 @@
+"""Starlette: callers in `request.state` and `request.user`, by a middleware."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from starlette.authentication import AuthCredentials, BaseUser
+from starlette.datastructures import MutableHeaders
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from usso._native import Claims, Rule
+from usso.auth import UssoAuth, require
+from usso.config import AvailableJwtConfigs
+from usso.exceptions import USSOException
+from usso.integrations._asgi import HTTPRefused, http_refused, native_request, response_of
+from usso.user import UserData
+
+__all__ = ["HTTPRefused", "USSOMiddleware", "USSOUser", "require_caller"]
+
+
+class USSOUser(BaseUser):
+    """The caller, as Starlette's own `request.user`."""
+
+    def __init__(self, data: UserData) -> None:
+        self.data = data
+
+    @property
+    def is_authenticated(self) -> bool:
+        """True: nobody is `UnauthenticatedUser`."""
+        return True
+
+    @property
+    def display_name(self) -> str:
+        """The name the issuer gave, or the subject."""
+        return self.data.user_name or self.identity
+
+    @property
+    def identity(self) -> str:
+        """The subject."""
+        return self.data.sub or ""
+
+
+class USSOMiddleware:
+    """Verifies the caller of every request and WebSocket that comes through here.
+
+    The caller is in `request.state.usso_user` (a `UserData`), `request.state.usso_claims` and
+    `request.user`, whose scopes are `request.auth.scopes` for Starlette's `@requires`. Whoever sends
+    no credential is let through as nobody only with `optional=True`; a credential that is not good
+    is always refused.
+
+    To guard a part of an app give the middleware to a `Mount` or `Router`, not a list of paths:
+    two spellings of one path would get two verdicts.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        auth: UssoAuth[Any] | AvailableJwtConfigs | None = None,
+        *,
+        optional: bool = False,
+        scopes: Sequence[str] = (),
+        roles: Sequence[str] = (),
+        service: bool = False,
+        max_age: int | None = None,
+    ) -> None:
+        """Raises `ValueError` if a scope is not one, `ConfigError` for settings."""
+        self.app = app
+        self.auth: UssoAuth[Any] = auth if isinstance(auth, UssoAuth) else UssoAuth(auth)
+        self.optional = optional
+        self.rule = Rule(scopes=scopes, roles=roles, service=service, max_age=max_age)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Lets a request through, or answers it."""
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        connection = HTTPConnection(scope)
+        native = native_request(connection)
+        try:
+            claims = await self.auth.aauthenticate(native)
+            if claims is not None or not self.optional:
+                claims = require(self.auth.verifier, claims, self.rule)
+            user = None if claims is None else self.auth.user_of(claims)
+        except USSOException as error:
+            await response_of(http_refused(self.auth, error, native))(scope, receive, send)
+            return
+        _note(scope, connection, claims, user)
+        extra = self.auth.verifier.native.response_headers(native, self.optional)
+
+        async def add(message: Message) -> None:
+            if extra and message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in extra:
+                    if name == "vary":
+                        headers.add_vary_header(value)
+                    else:
+                        headers.setdefault(name, value)
+            await send(message)
+
+        await self.app(scope, receive, add)
+
+
+def require_caller(
+    connection: HTTPConnection,
+    auth: UssoAuth[Any],
+    *scopes: str,
+    roles: Sequence[str] = (),
+    tenant: str | None = None,
+    workspace: str | None = None,
+    service: bool = False,
+    max_age: int | None = None,
+) -> UserData:
+    """Requires in a handler that the caller whom the middleware found may do this.
+
+    `{name}` takes a part of the path: `require_caller(request, auth, "read:users?user_id={id}")`.
+    Raises `HTTPRefused`, which Starlette answers, and `ValueError` if a scope is not one.
+    """
+    rule = Rule(
+        scopes=scopes,
+        roles=roles,
+        tenant=tenant,
+        workspace=workspace,
+        service=service,
+        max_age=max_age,
+    )
+    parameters = {name: str(value) for name, value in connection.path_params.items()}
+    try:
+        claims = getattr(connection.state, "usso_claims", None)
+        return auth.user_of(require(auth.verifier, claims, rule, parameters))
+    except USSOException as error:
+        raise http_refused(auth, error, native_request(connection)) from None
+
+
+def _note(
+    scope: Scope, connection: HTTPConnection, claims: Claims | None, user: UserData | None
+) -> None:
+    connection.state.usso_claims = claims
+    connection.state.usso_user = user
+    if user is not None:
+        scope["auth"] = AuthCredentials(["authenticated", *getattr(user, "scopes", [])])
+        scope["user"] = USSOUser(user)
+    elif "user" not in scope:
+        from starlette.authentication import UnauthenticatedUser
+
+        scope["auth"], scope["user"] = AuthCredentials(), UnauthenticatedUser()

@@ -1,0 +1,80 @@
+"""Single keys out of a published set, for programs that ask for one themselves.
+
+The verifier does not use this: it has its own store of keys.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any, cast
+
+from ._http import checked_url, send
+from .exceptions import JWKNotFoundError
+from .keys import public_jwk
+from .utils import json_object
+
+_KEPT = 300.0
+_COOLDOWN = 30.0
+_MAX_URLS = 64
+
+_lock = threading.Lock()
+_sets: dict[str, tuple[float, float, list[dict[str, Any]]]] = {}
+"""By address: when it was last asked, when it last answered, its keys."""
+
+
+def fetch_jwk(*, jwks_url: str, kid: str) -> dict[str, Any]:
+    """Gives the public key of this `kid`.
+
+    A set is kept for 300 seconds and asked for at most every 30, whatever `kid`s are wanted: those
+    of tokens are chosen by whoever sends them.
+
+    Raises `JWKNotFoundError`, `ValueError` for an address that is neither https nor of this
+    machine, and `USSOException` with status 503 if the set cannot be had.
+    """
+    checked_url(jwks_url)
+    for jwk in _keys(jwks_url, kid):
+        if jwk.get("kid") == kid:
+            try:
+                return public_jwk(jwk)
+            except ValueError:
+                continue
+    raise JWKNotFoundError
+
+
+def _keys(url: str, kid: str) -> list[dict[str, Any]]:
+    """One request at a time: whoever waits finds the set there."""
+    with _lock:
+        now = time.monotonic()
+        asked, answered, keys = _sets.get(url, (-_COOLDOWN, -_KEPT, []))
+        known = any(jwk.get("kid") == kid for jwk in keys)
+        if now < asked + _COOLDOWN or (known and now < answered + _KEPT):
+            if now >= answered + _KEPT:
+                raise _unavailable()
+            return keys
+        if len(_sets) >= _MAX_URLS and url not in _sets:
+            _sets.clear()
+        _sets[url] = (now, answered, keys)
+        keys = _fetched(url)
+        _sets[url] = (now, now, keys)
+        return keys
+
+
+def _fetched(url: str) -> list[dict[str, Any]]:
+    try:
+        status, body = send("GET", url)
+    except OSError:
+        raise _unavailable() from None
+    answer = json_object(body) if status == 200 else None
+    keys = answer.get("keys") if answer else None
+    if not isinstance(keys, list):
+        raise _unavailable()
+    entries = cast("list[object]", keys)
+    return [cast("dict[str, Any]", jwk) for jwk in entries if isinstance(jwk, dict)]
+
+
+def _unavailable() -> Exception:
+    from usso.exceptions import USSOException
+
+    text = "the issuer's keys cannot be had at present"
+    return USSOException(503, "token.keys_unavailable", detail=text, message=text)
