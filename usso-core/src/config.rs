@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::{
-    directory::tenant::check_issuer,
+    directory::tenant::{check_audience, check_issuer},
     kernel::{hashing, limit::Limit},
 };
 
@@ -15,6 +15,9 @@ pub struct Config {
     /// The URL under which the installation is reached, without a final slash: the `iss` of the
     /// default tenant's tokens. No default.
     pub issuer: String,
+    /// The services that tokens are for, their `aud`, in tenants whose settings name none; default
+    /// none, then it is the issuer.
+    pub audience: Vec<String>,
     /// How long audit entries are kept; default 90 days, at least 1 day.
     pub audit_retention: Duration,
     /// How long a signing key signs before the next one takes over; default 90 days, at least 1 day.
@@ -70,6 +73,7 @@ impl Config {
     pub fn new(issuer: impl Into<String>) -> Self {
         Self {
             issuer: issuer.into(),
+            audience: Vec::new(),
             audit_retention: DAY.saturating_mul(90),
             key_rotation: DAY.saturating_mul(90),
             hashing: hashing::Config::default(),
@@ -80,6 +84,7 @@ impl Config {
     /// Checks every field but those of hashing, which the hasher checks.
     pub(crate) fn check(&self) -> Result<(), String> {
         check_issuer(&self.issuer).map_err(|why| format!("issuer is {:?}; {why}", self.issuer))?;
+        check_audience(&self.audience).map_err(|why| format!("audience {why}"))?;
         let days = [("audit_retention", self.audit_retention), ("key_rotation", self.key_rotation)];
         if let Some((name, _)) = days.into_iter().find(|(_, duration)| *duration < DAY) {
             return Err(format!("{name} is less than a day; it must be at least one"));

@@ -72,8 +72,9 @@ impl Deps {
     /// The `aud` of the tenant's access tokens.
     #[must_use]
     pub fn audience(&self) -> Vec<String> {
-        let configured = &self.tenant.settings.audience;
-        if configured.is_empty() { vec![self.issuer()] } else { configured.clone() }
+        let configured = [&self.tenant.settings.audience, &self.config.audience];
+        let named = configured.into_iter().find(|audience| !audience.is_empty());
+        named.cloned().unwrap_or_else(|| vec![self.issuer()])
     }
 
     /// Begins an audit entry; it counts once it is committed with the change it records.

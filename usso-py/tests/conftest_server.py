@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -41,29 +43,28 @@ class Server:
     def login(self, identifier: str | None = None, secret: str | None = None) -> dict[str, Any]:
         """Signs in, the administrator unless told otherwise; gives the answer with the tokens."""
         body = {"identifier": identifier or self.admin, "secret": secret or self.password}
-        answer = httpx.post(f"{self.api}/auth/login", json=body)
+        answer = httpx.post(f"{self.api}/auth/login", json=body, trust_env=False)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
     def refresh(self, refresh_token: str) -> httpx.Response:
-        return httpx.post(f"{self.api}/auth/refresh", json={"refresh_token": refresh_token})
+        return httpx.post(f"{self.api}/auth/refresh", json={"refresh_token": refresh_token}, trust_env=False)
 
     def as_admin(self, method: str, path: str, json: Any = None) -> Any:
         """Sends a request of the administrator; gives the JSON that answers it."""
         headers = {"Authorization": f"Bearer {self.login()['access_token']}"}
-        answer = httpx.request(method, f"{self.api}{path}", json=json, headers=headers)
+        answer = httpx.request(method, f"{self.api}{path}", json=json, headers=headers, trust_env=False)
         assert answer.is_success, answer.text
         return answer.json() if answer.content else None
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Starts `USSO_SERVER`, else the debug build, and ends it after the tests."""
+@contextmanager
+def running(folder: Path, settings: Mapping[str, str] = MappingProxyType({})) -> Iterator[Server]:
+    """Runs `USSO_SERVER`, else the debug build, with its data in this folder."""
     binary = Path(os.environ.get("USSO_SERVER") or DEFAULT_BINARY)
     if not binary.is_file():
         pytest.fail(f"there is no server at {binary}: build usso-server, or set USSO_SERVER")
-    folder = tmp_path_factory.mktemp("server")
-    environment = {"PATH": os.environ.get("PATH", ""), **SETTINGS}
+    environment = {"PATH": os.environ.get("PATH", ""), **SETTINGS, **settings}
     with (
         open(folder / "log", "wb") as log,
         subprocess.Popen(  # noqa: S603 - the path is ours or the developer's
@@ -78,6 +79,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
                 process.wait(10)
             except subprocess.TimeoutExpired:
                 process.kill()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The server, the same one for all tests."""
+    with running(tmp_path_factory.mktemp("server")) as server:
+        yield server
 
 
 def _started(process: subprocess.Popen[str], log: Path) -> Server:

@@ -87,9 +87,7 @@ impl Settings {
         {
             return bad("allowed_origins");
         }
-        let audience = |text: &String| !text.is_empty() && !text.contains(char::is_control);
-        let bytes: usize = self.audience.iter().map(String::len).sum();
-        if bytes > AUDIENCE_BYTES_MAX || !self.audience.iter().all(audience) {
+        if check_audience(&self.audience).is_err() {
             return bad("audience");
         }
         if self.issuer.as_ref().is_some_and(|issuer| check_issuer(issuer).is_err()) {
@@ -127,6 +125,16 @@ fn is_origin(text: &str) -> bool {
                 .chars()
                 .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-:[]".contains(c))
     })
+}
+
+/// Checks the names of services that tokens are for.
+pub(crate) fn check_audience(audience: &[String]) -> Result<(), &'static str> {
+    let name = |text: &String| !text.is_empty() && !text.contains(char::is_control);
+    let bytes: usize = audience.iter().map(String::len).sum();
+    if !audience.iter().all(name) {
+        return Err("has an empty name, or one with a control character");
+    }
+    if bytes > AUDIENCE_BYTES_MAX { Err("is too long for every token to carry it") } else { Ok(()) }
 }
 
 /// Checks that an issuer is an `http` or `https` URL without query, fragment or final slash (OpenID

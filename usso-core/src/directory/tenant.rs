@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
+pub(crate) use super::settings::check_audience;
 use super::settings::merge;
 pub use super::settings::{Registration, Settings, check_issuer};
 use crate::{

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 
@@ -60,10 +61,12 @@ def _judged(status: int, body: bytes) -> UserData:
         raise _refused("opaque.inactive", "the credential is not active")
     if not all(flag is True for flag in flags):
         raise _unavailable()
-    subject, end = claims.get("sub"), claims.get("exp")
+    subject, end = claims.get("sub"), claims.get("exp", math.inf)
     if not isinstance(subject, str) or not subject:
         raise _refused("opaque.subject", "the credential names no subject")
-    if isinstance(end, (int, float)) and end <= time.time():
+    if not isinstance(end, (int, float)):
+        raise _unavailable()
+    if end <= time.time():
         raise _refused("opaque.expired", "the credential has expired")
     try:
         return UserData.model_validate(claims)

@@ -212,9 +212,10 @@ def _asked(question: Callable[[], _T], no: _T) -> _T:
         return no
 
 
-def _scopes(scopes: Iterable[str] | str | None) -> list[str]:
-    """One text is one scope, not its characters."""
-    return [scopes] if isinstance(scopes, str) else list(scopes or ())
+def _scopes(scopes: Iterable[object] | str | None) -> list[str]:
+    """One text is one scope, not its characters; what is no text grants nothing."""
+    several = [scopes] if isinstance(scopes, str) else scopes or ()
+    return [scope for scope in several if isinstance(scope, str)]
 
 
 def _path(path: list[str] | str) -> str:

@@ -100,7 +100,7 @@ async def put_scope_catalog(
         request = client.build_request(
             "PUT",
             wire.join(base, path),
-            headers={"Authorization": f"Bearer {access_token}"},
+            headers={"Authorization": f"Bearer {wire.credential(access_token, 'access_token')}"},
             json={"scopes": [dict(scope) for scope in scopes]},
         )
         await wire.send_async(client, request)

@@ -5,8 +5,10 @@ The verifier does not use this: it has its own store of keys.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from ._http import checked_url, send
@@ -16,11 +18,21 @@ from .utils import json_object
 
 _KEPT = 300.0
 _COOLDOWN = 30.0
-_MAX_URLS = 64
+_MAX_SETS = 64
 
+
+@dataclass
+class _Set:
+    """The keys of an address, and when it was last asked and last answered."""
+
+    asked: float = -math.inf
+    answered: float = -math.inf
+    keys: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+_sets: dict[str, _Set] = {}
 _lock = threading.Lock()
-_sets: dict[str, tuple[float, float, list[dict[str, Any]]]] = {}
-"""By address: when it was last asked, when it last answered, its keys."""
 
 
 def fetch_jwk(*, jwks_url: str, kid: str) -> dict[str, Any]:
@@ -43,21 +55,23 @@ def fetch_jwk(*, jwks_url: str, kid: str) -> dict[str, Any]:
 
 
 def _keys(url: str, kid: str) -> list[dict[str, Any]]:
-    """One request at a time: whoever waits finds the set there."""
     with _lock:
-        now = time.monotonic()
-        asked, answered, keys = _sets.get(url, (-_COOLDOWN, -_KEPT, []))
-        known = any(jwk.get("kid") == kid for jwk in keys)
-        if now < asked + _COOLDOWN or (known and now < answered + _KEPT):
-            if now >= answered + _KEPT:
-                raise _unavailable()
-            return keys
-        if len(_sets) >= _MAX_URLS and url not in _sets:
+        if len(_sets) >= _MAX_SETS and url not in _sets:
             _sets.clear()
-        _sets[url] = (now, answered, keys)
-        keys = _fetched(url)
-        _sets[url] = (now, now, keys)
-        return keys
+        known = _sets.setdefault(url, _Set())
+    # One request at a time: whoever waits finds the keys there.
+    with known.lock:
+        now = time.monotonic()
+        is_fresh = now < known.answered + _KEPT
+        if is_fresh and any(jwk.get("kid") == kid for jwk in known.keys):
+            return known.keys
+        if now >= known.asked + _COOLDOWN:
+            known.asked = now
+            known.keys = _fetched(url)
+            known.answered = now
+        elif not is_fresh:
+            raise _unavailable()
+        return known.keys
 
 
 def _fetched(url: str) -> list[dict[str, Any]]:

@@ -57,12 +57,8 @@ class JWTConfig(BaseModel):
         return cls(**cast("dict[str, Any]", json_data))
 
     def __hash__(self) -> int:
-        key, issuer, audience = (json.dumps(part, sort_keys=True) for part in self._hashed)
-        return hash((self.jwks_url, key, issuer, audience))
-
-    @property
-    def _hashed(self) -> tuple[object, object, object]:
-        return self.jwk, self.issuer, self.audience
+        parts = [self.jwks_url, self.jwk, self.issuer, self.audience]
+        return hash(json.dumps(parts, sort_keys=True))
 
     @property
     def jwk(self) -> dict[str, Any] | None:

@@ -58,9 +58,13 @@ def is_pem_key_material(key: object) -> bool:
 
 
 def json_object(text: str | bytes) -> dict[str, Any] | None:
-    """Reads a JSON object; `None` if the text is none."""
+    """Reads a JSON object; `None` if the text is none.
+
+    NaN and halves of characters, which Python reads although RFC 8259 has them not, make it none.
+    """
     try:
         read: object = json.loads(text)
+        json.dumps(read, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError):
         return None
     return cast("dict[str, Any]", read) if isinstance(read, dict) else None

@@ -356,3 +356,10 @@ def test_an_sso_that_does_not_answer_is_an_error_of_httpx(sso):
     sso.routes[f"POST {API}/agents/auth"] = Answer(None)
     with pytest.raises(httpx.TransportError):
         get_agent_token("the.agent.jwt", sso.url)
+
+
+@pytest.mark.parametrize("jwt", ["", "a b", "secret\r\nx: 1", "sécret"])
+def test_a_jwt_that_no_header_carries_is_not_shown(jwt):
+    with pytest.raises(ValueError, match="^jwt is empty, too long or has characters") as raised:
+        get_agent_token(jwt, "https://sso.example")
+    assert "secret" not in str(raised.value)

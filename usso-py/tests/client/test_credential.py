@@ -159,3 +159,18 @@ def test_headers_map_shows_what_the_sso_gets(make, sso):
 def test_the_repr_shows_the_base_url_only(kind):
     client = kind(api_key="k-1", agent_private_key="p-1", usso_base_url="https://sso.example")
     assert repr(client) == f"{kind.__name__}(usso_base_url='https://sso.example')"
+
+
+def test_a_redirect_among_others_carries_no_cookie_of_the_client(make, sso, stranger):
+    stranger.routes["GET /thing"] = Answer(307, {}, {"Location": "/other"})
+    client = make(api_key="k1", usso_base_url=sso.url, cookies={"sid": "secret"})
+    client.get(f"{stranger.url}/thing", follow_redirects=True)
+    assert len(stranger.seen) == 2
+    assert leaked(stranger) == set()
+
+
+def test_a_redirect_back_to_the_sso_carries_no_credential(make, sso, stranger):
+    stranger.routes["GET /thing"] = redirect(f"{sso.url}/thing")
+    client = make(api_key="k1", usso_base_url=sso.url)
+    client.get(f"{stranger.url}/thing", follow_redirects=True)
+    assert leaked(sso) == set()

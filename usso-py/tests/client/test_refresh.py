@@ -445,3 +445,44 @@ def test_a_cancelled_request_does_not_lose_the_new_refresh_token(sso):
 
     assert asyncio.run(run()) == "r1"
     assert refreshes(sso) == ["r0"]
+
+
+def test_nobody_uses_an_access_token_before_the_refresh_token_is_kept(sso):
+    rotating(sso)
+    seen = []
+
+    def keep(token):
+        other = threading.Thread(target=client.get, args=("/thing",))
+        other.start()
+        # The other one must wait for this to end.
+        other.join(0.3)
+        seen.append(len(sso.to("/thing")))
+        threads.append(other)
+
+    threads: list[threading.Thread] = []
+    settings = {"refresh_token": "r0", "usso_base_url": sso.url}
+    with UssoClient(on_refresh=keep, **settings) as client:
+        client.get("/thing")
+        threads[0].join()
+    assert (seen, len(sso.to("/thing")), refreshes(sso)) == ([0], 2, ["r0"])
+
+
+def test_no_task_uses_an_access_token_before_the_refresh_token_is_kept(sso):
+    rotating(sso)
+    seen = []
+
+    async def run():
+        async def keep(token):
+            other = asyncio.ensure_future(client.get("/thing"))
+            await asyncio.wait([other], timeout=0.3)
+            seen.append(len(sso.to("/thing")))
+            tasks.append(other)
+
+        tasks: list[asyncio.Task] = []
+        settings = {"refresh_token": "r0", "usso_base_url": sso.url}
+        async with AsyncUssoClient(on_refresh=keep, **settings) as client:
+            await client.get("/thing")
+            await tasks[0]
+
+    asyncio.run(run())
+    assert (seen, len(sso.to("/thing")), refreshes(sso)) == ([0], 2, ["r0"])

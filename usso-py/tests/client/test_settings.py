@@ -136,7 +136,8 @@ def test_a_copy_takes_over_headers_and_keeps_its_own(kind):
 
 def test_the_helpers_of_agents_do_not_import_httpx():
     program = "import sys, usso.utils, usso.scope_catalog; sys.exit('httpx' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+    done = subprocess.run([sys.executable, "-c", program], check=False)  # noqa: S603
+    assert done.returncode == 0
 
 
 def test_http_does_not_pass_a_proxy_of_the_environment(make, sso, stranger, monkeypatch):
@@ -144,3 +145,18 @@ def test_http_does_not_pass_a_proxy_of_the_environment(make, sso, stranger, monk
     monkeypatch.setenv("no_proxy", "")
     make(api_key="k", usso_base_url=sso.url).get("/thing")
     assert (len(sso.seen), stranger.seen) == (1, [])
+
+
+@KINDS
+@pytest.mark.parametrize("name", ["api_key", "refresh_token"])
+def test_a_credential_loses_the_white_space_around_it(kind, name):
+    assert getattr(kind(**{name: " secret\n"}), name) == "secret"
+
+
+@pytest.mark.parametrize("bad", ["se\ncret", "se cret", "se\x00cret", "secrét", "s" * 20_000, " "])
+@pytest.mark.parametrize("name", ["api_key", "refresh_token"])
+@KINDS
+def test_a_credential_that_no_header_carries_is_refused_and_not_shown(kind, name, bad):
+    with pytest.raises(ValueError, match=f"^{name} is empty, too long or has characters") as raised:
+        kind(**{name: bad})
+    assert "cr" not in str(raised.value).removeprefix(name).replace("characters", "")

@@ -43,3 +43,9 @@ def test_a_timeout_that_was_chosen_is_the_only_one(make, sso, monkeypatch):
     monkeypatch.setattr(wire, "TOTAL_SECONDS", -1.0)
     client = make(api_key="k", usso_base_url=sso.url, timeout=10)
     assert client.get("/thing").status_code == 200
+
+
+def test_a_request_that_was_built_by_hand_ends_after_its_time(make, sso):
+    sso.routes["GET /thing"] = DRIP
+    with pytest.raises(httpx.ReadTimeout):
+        make(api_key="k", usso_base_url=sso.url).send(httpx.Request("GET", f"{sso.url}/thing"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from usso import _native, authorization
 from usso.authorization import (
     PRIVILEGE_LEVELS,
@@ -159,6 +158,12 @@ def test_no_scopes_grant_nothing() -> None:
         assert not has_subset_scope(subset_scope="read:files", user_scopes=nothing)
 
 
+def test_what_is_no_text_grants_nothing() -> None:
+    odd: list[object] = [None, 5, ["*:*"], {"*:*": 1}]
+    assert not check_access(odd, "files")  # type: ignore[arg-type]
+    assert check_access([*odd, "files"], "files")  # type: ignore[list-item]
+
+
 def test_text_that_is_no_unicode_is_denied_and_not_an_error() -> None:
     lone = "\ud800"
     assert not check_access([lone], "files")
@@ -253,7 +258,9 @@ def test_an_owner_may_do_up_to_its_own_action() -> None:
     assert owner_authorization({"user_id": "u"}, user_id="u", action="delete")
     assert owner_authorization({"owner_id": "u"}, user_id="u")
     assert not owner_authorization({"user_id": "v"}, user_id="u")
-    assert not owner_authorization({"user_id": "u"}, user_id="u", self_action="read", action="update")
+    assert not owner_authorization(
+        {"user_id": "u"}, user_id="u", self_action="read", action="update"
+    )
     assert not owner_authorization({"user_id": ""}, user_id="")
     assert not owner_authorization(None, user_id="u")
     assert not owner_authorization({}, user_id="u")
@@ -323,9 +330,9 @@ def test_common_scopes_keep_their_order() -> None:
 
 
 def test_every_published_name_is_there() -> None:
-    for name in (
-        "PrivilegeLevel PRIVILEGE_LEVELS parse_scope is_path_match is_filter_match "
-        "get_scope_filters broadest_scope_filter owner_authorization is_authorized check_access "
-        "is_subset_scope has_subset_scope get_common_scopes"
-    ).split():
-        assert hasattr(authorization, name), name
+    names = """
+        PrivilegeLevel PRIVILEGE_LEVELS parse_scope is_path_match is_filter_match get_scope_filters
+        broadest_scope_filter owner_authorization is_authorized check_access is_subset_scope
+        has_subset_scope get_common_scopes
+    """
+    assert [name for name in names.split() if not hasattr(authorization, name)] == []

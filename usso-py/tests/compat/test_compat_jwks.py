@@ -7,7 +7,6 @@ import threading
 
 import pytest
 from compat.compat_server import Server
-
 from usso import _native
 from usso.exceptions import USSOException
 from usso_jwt import _jwks
@@ -52,7 +51,9 @@ def test_many_at_once_share_one_request(issuer: _native.TestIssuer, server: Serv
     found: list[str] = []
     url = server.url + "/jwks"
     threads = [
-        threading.Thread(target=lambda: found.append(fetch_jwk(jwks_url=url, kid=issuer.kid)["kid"]))
+        threading.Thread(
+            target=lambda: found.append(fetch_jwk(jwks_url=url, kid=issuer.kid)["kid"])
+        )
         for _ in range(16)
     ]
     for thread in threads:

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from compat.compat_server import Server
 from pydantic import ValidationError
-
 from usso import _native
 from usso.config import AuthConfig
 from usso.exceptions import ConfigError, USSOException
@@ -186,7 +185,7 @@ def test_the_expected_acr_must_be_there(issuer: _native.TestIssuer, config: JWTC
     assert high.verify(expected_acr="usso:acr:2")
     assert high.verify(expected_acr=["usso:acr:2", "usso:acr:3"])
     for jwt in (JWT(token=minted(issuer), config=config), high):
-        with pytest.raises(exceptions.JWTInvalidACRError, match="^JWT acr claim is invalid$"):
+        with pytest.raises(exceptions.JWTInvalidACRError, match=r"^JWT acr claim is invalid$"):
             jwt.verify(expected_acr="usso:acr:3")
 
 
@@ -321,7 +320,9 @@ def test_claims_that_are_expected_must_be_there() -> None:
     ):
         for value in ("other", "", 5, ["x"], {}):
             with pytest.raises(error):
-                verify.verify_claims(payload={claim: value}, **{expected: "x" if value != ["x"] else "y"})
+                verify.verify_claims(
+                    payload={claim: value}, **{expected: "x" if value != ["x"] else "y"}
+                )
         missing = exceptions.JWTMissingAudienceError if claim == "aud" else error
         with pytest.raises(missing):
             verify.verify_claims(payload={}, **{expected: "x"})
@@ -395,7 +396,8 @@ def test_the_default_configuration_is_that_of_the_environment(
 
 
 @pytest.mark.parametrize(
-    "first", ["usso_jwt", "usso_jwt.config", "usso_jwt.schemas", "usso.config", "usso.authorization"]
+    "first",
+    ["usso_jwt", "usso_jwt.config", "usso_jwt.schemas", "usso.config", "usso.authorization"],
 )
 def test_the_packages_can_be_imported_in_any_order(first: str) -> None:
     heavy = "httpx fastapi django cryptography"

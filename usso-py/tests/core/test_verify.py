@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 import pytest
-from tokens import ABSENT, AUDIENCE, ISSUER, Signer, b64, claims, refusal, signer
+from core.tokens import ABSENT, AUDIENCE, ISSUER, Signer, b64, claims, refusal, signer
 
 from usso import UssoAuth
 from usso.exceptions import TokenExpired, TokenInvalid, USSOException

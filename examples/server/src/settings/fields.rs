@@ -63,6 +63,15 @@ pub(super) const FIELDS: &[Field] = &[
         |settings, text| values::issuer(text).map(|issuer| settings.issuer = Some(issuer)),
     ),
     field(
+        ("USSO_AUDIENCE", "audience"),
+        Otherwise("the issuer"),
+        "The services that tokens are for, the `aud` of its tokens: names divided by commas",
+        |settings, text| {
+            settings.engine.audience = values::audience(text);
+            Ok(())
+        },
+    ),
+    field(
         ("USSO_ADMIN", "admin"),
         Value("admin@localhost"),
         "E-mail address, phone number or user name of the first administrator",

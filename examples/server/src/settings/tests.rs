@@ -148,6 +148,7 @@ fn a_database_is_a_sqlite_file() {
 fn a_complaint_of_the_engine_is_put_in_the_operators_words() {
     for (complaint, variable) in [
         ("issuer is \"x\"; …", "USSO_ISSUER"),
+        ("audience has an empty name, …", "USSO_AUDIENCE"),
         ("hashing.memory_kib is 1; …", "USSO_HASHING_MEMORY_KIB"),
         ("limits.account must …", "USSO_LIMIT_ACCOUNT"),
         ("limits.account_and_source must …", "USSO_LIMIT_ACCOUNT_AND_SOURCE"),

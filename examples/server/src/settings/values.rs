@@ -45,6 +45,10 @@ pub(super) fn issuer(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+pub(super) fn audience(text: &str) -> Vec<String> {
+    text.split(',').map(|name| name.trim().to_owned()).collect()
+}
+
 pub(super) fn identifier(text: &str) -> Result<String, String> {
     Identifier::parse(text).map_err(|_| {
         format!(

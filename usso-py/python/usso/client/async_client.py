@@ -149,11 +149,15 @@ class AsyncUssoClient(httpx.AsyncClient, BaseUssoClient):
         except USSOException as error:
             self._refused(error, sent)
             raise
-        session.store(wire.read_tokens(answer))
-        if self._on_refresh is not None and session.refresh is not None:
-            done = self._on_refresh(session.refresh)
-            if inspect.isawaitable(done):
-                await done
+        tokens = wire.read_tokens(answer)
+        session.store_refresh(tokens)
+        try:
+            if self._on_refresh is not None and session.refresh is not None:
+                done = self._on_refresh(session.refresh)
+                if inspect.isawaitable(done):
+                    await done
+        finally:
+            session.store_access(tokens)
         return answer
 
     # Agents and scopes.
@@ -170,7 +174,7 @@ class AsyncUssoClient(httpx.AsyncClient, BaseUssoClient):
         jwt = self._agent_jwt(scopes, aud, tenant_id)
         request = self._build(self, f"{wire.API}/agents/auth", bearer=jwt)
         tokens = wire.read_tokens(await wire.ask_async(self, request))
-        self._session.store(tokens, is_agent=True)
+        self._session.store_access(tokens, is_agent=True)
         return tokens.access
 
     async def _get_token(self, scopes: str | list[str], aud: str = "sso") -> str | None:

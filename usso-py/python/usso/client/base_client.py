@@ -50,9 +50,8 @@ def payload_scopes(token: JWT | None) -> list[str]:
     """Gives the scopes of a token, which is verified for that; none if there is no token."""
     if token is None:
         return []
-    payload = cast("Any", token.payload)
-    claims: Any = payload if isinstance(payload, Mapping) else vars(payload)
-    return wire.scopes_of(claims)
+    payload: Any = token.payload
+    return wire.scopes_of(dict(payload))
 
 
 class Session:
@@ -70,10 +69,12 @@ class Session:
         self.flight: concurrent.futures.Future[dict[str, Any]] | None = None
         self.task: asyncio.Task[dict[str, Any]] | None = None
 
-    def store(self, tokens: wire.Tokens, *, is_agent: bool = False) -> None:
-        """Puts tokens in place, the refresh token first: the one before it is spent."""
-        if tokens.refresh and not is_agent:
-            self.refresh = tokens.refresh
+    def store_refresh(self, tokens: wire.Tokens) -> None:
+        """Puts the new refresh token in place, first of all: the one before it is spent."""
+        self.refresh = tokens.refresh or self.refresh
+
+    def store_access(self, tokens: wire.Tokens, *, is_agent: bool = False) -> None:
+        """Puts the access token in place; requests carry it from now on."""
         lifetime = tokens.lifetime
         ahead = min(AHEAD_SECONDS, (lifetime or 0) / 2)
         self.due = None if lifetime is None else time.monotonic() + lifetime - ahead
@@ -102,6 +103,7 @@ class BaseUssoClient:
 
     headers: httpx.Headers
     follow_redirects: bool
+    timeout: httpx.Timeout
     api_key: str | None
     agent_id: str | None
     agent_private_key: str | bytes | None
@@ -132,12 +134,13 @@ class BaseUssoClient:
         if not api_key and not refresh_token:
             api_key = os.getenv("USSO_API_KEY")
             refresh_token = os.getenv("USSO_REFRESH_TOKEN")
-        self.api_key = api_key or None
+        self.api_key = wire.credential(api_key, "api_key") if api_key else None
         self.agent_id = agent_id or os.getenv("AGENT_ID") or None
         self.agent_private_key = agent_private_key or os.getenv("AGENT_PRIVATE_KEY") or None
         if not (self.api_key or refresh_token or self.agent_private_key):
             raise ValueError("one of api_key, refresh_token and agent_private_key is required")
-        self._session = Session(refresh_token or None)
+        refresh = wire.credential(refresh_token, "refresh_token") if refresh_token else None
+        self._session = Session(refresh)
 
     def _copy_settings(self, client: BaseUssoClient) -> None:
         self._base = client._base
@@ -209,7 +212,10 @@ class BaseUssoClient:
 
     def _is_bounded(self, request: httpx.Request) -> bool:
         """Says whether an answer must be complete after 30 s: unless a timeout was chosen."""
-        return request.extensions.get("timeout") == wire.default_timeout().as_dict()
+        return (
+            request.extensions.get("timeout", self.timeout.as_dict())
+            == wire.default_timeout().as_dict()
+        )
 
     def _is_ours(self, url: httpx.URL) -> bool:
         return wire.origin(url) == wire.origin(httpx.URL(self._base))
@@ -266,9 +272,11 @@ class BaseUssoClient:
             return None
         if hops >= limit:
             raise httpx.TooManyRedirects("there were too many redirects", request=response.request)
-        if not self._is_ours(request.url) or not self._is_ours(response.request.url):
-            for name in _CREDENTIALS:
-                request.headers.pop(name, None)
+        crosses = wire.origin(request.url) != wire.origin(response.request.url)
+        for name in _CREDENTIALS if crosses else ():
+            request.headers.pop(name, None)
+        if not self._is_ours(request.url):
+            request.headers.pop("cookie", None)
         return request
 
     # Tokens.

@@ -177,9 +177,13 @@ class UssoClient(httpx.Client, BaseUssoClient):
         except USSOException as error:
             self._refused(error, sent)
             raise
-        session.store(wire.read_tokens(answer))
-        if self._on_refresh is not None and session.refresh is not None:
-            self._on_refresh(session.refresh)
+        tokens = wire.read_tokens(answer)
+        session.store_refresh(tokens)
+        try:
+            if self._on_refresh is not None and session.refresh is not None:
+                self._on_refresh(session.refresh)
+        finally:
+            session.store_access(tokens)
         return answer
 
     # Agents and scopes.
@@ -194,7 +198,7 @@ class UssoClient(httpx.Client, BaseUssoClient):
         jwt = self._agent_jwt(scopes, aud, tenant_id)
         request = self._build(self, f"{wire.API}/agents/auth", bearer=jwt)
         tokens = wire.read_tokens(wire.ask(self, request))
-        self._session.store(tokens, is_agent=True)
+        self._session.store_access(tokens, is_agent=True)
         return tokens.access
 
     def _get_token(self, scopes: str | list[str], aud: str = "sso") -> str | None:

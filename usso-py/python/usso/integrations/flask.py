@@ -40,8 +40,8 @@ class USSO:
     """Tells who is calling, and refuses those who may not.
 
     In a guarded view the caller is `g.usso_user`, or `current_user` from anywhere below it, and the
-    claims are `g.usso_claims`. Refusals are answered in JSON with `WWW-Authenticate`, unless the app
-    handles `USSOException` itself.
+    claims are `g.usso_claims`. Refusals are answered in JSON with `WWW-Authenticate`, unless the
+    app handles `USSOException` itself.
 
     The configuration is `config`, else the app's `USSO_JWT_CONFIG`, else that of the environment.
     An app may have several, such as for two audiences. `user_schema` is what callers are given as.
@@ -64,12 +64,13 @@ class USSO:
         self, app: Flask, config: AvailableJwtConfigs | UssoAuth[Any] | None = None
     ) -> None:
         """Makes the guards work in an app. Raises `ConfigError`."""
-        given = config or self._config or app.config.get("USSO_JWT_CONFIG")
+        settings = cast("dict[str, Any]", app.config)
+        given = config or self._config or settings.get("USSO_JWT_CONFIG")
         if isinstance(given, UssoAuth):
             auth = cast("UssoAuth[Any]", given)
         else:
             auth = UssoAuth(given, user_schema=self._user_schema)
-        known = app.extensions.setdefault("usso", {})
+        known = _guards(app)
         if not known:
             app.register_error_handler(USSOException, _refused)
             app.teardown_request(_forget)
@@ -78,7 +79,7 @@ class USSO:
     @property
     def auth(self) -> UssoAuth[Any]:
         """The verifier of the current app."""
-        auth = current_app.extensions.get("usso", {}).get(self)
+        auth = _guards(current_app).get(self)
         if auth is None:
             raise RuntimeError("this app has no guard yet: call `usso.init_app(app)`")
         return auth
@@ -170,7 +171,7 @@ class USSO:
 def native_request(environ: WSGIEnvironment) -> Request:
     """Describes a request to the verifier.
 
-    WSGI joins header lines of one name by commas; no credential has one, so none passes unseen.
+    WSGI joins lines of one name by commas. No good credential has a comma, so two are refused.
     """
     # As sent, if the server says; a proof of DPoP is about that.
     target = environ.get("REQUEST_URI") or environ.get("RAW_URI")
@@ -179,11 +180,13 @@ def native_request(environ: WSGIEnvironment) -> Request:
         query = environ.get("QUERY_STRING")
         target = quote(path.encode("latin-1", "replace"), safe="/:@!$&'()*+,;=~")
         target = f"{target}?{query}" if query else target
-    headers = [
-        (name[5:].replace("_", "-"), value)
-        for name, value in environ.items()
-        if name.startswith("HTTP_")
-    ]
+    headers: list[tuple[str, str]] = []
+    for name, value in environ.items():
+        if name == "HTTP_ORIGIN":
+            # An origin has no comma (RFC 6454 section 7): these were several lines.
+            headers += [("origin", origin) for origin in value.split(",")]
+        elif name.startswith("HTTP_"):
+            headers.append((name[5:].replace("_", "-"), value))
     return Request(environ["REQUEST_METHOD"], target, headers)
 
 
@@ -200,11 +203,15 @@ class _Seen:
 
 def _seen() -> _Seen:
     # Not in `g`, which requests made inside one app context share.
-    own = vars(request._get_current_object())  # pyright: ignore[reportAttributeAccessIssue]
-    seen = own.get("_usso")
+    own: dict[str, Any] = cast("Any", request)._get_current_object().__dict__
+    seen: _Seen | None = own.get("_usso")
     if seen is None:
         seen = own["_usso"] = _Seen(native_request(request.environ))
     return seen
+
+
+def _guards(app: Flask) -> dict[USSO, UssoAuth[Any]]:
+    return app.extensions.setdefault("usso", {})
 
 
 def _caller() -> tuple[Any, Claims | None]:
@@ -226,7 +233,7 @@ def _forget(_: BaseException | None) -> None:
 def _refused(error: USSOException) -> Response:
     """Answers what a guard refused, and what a view raised."""
     seen = _seen()
-    auth = seen.auth or next(iter(current_app.extensions["usso"].values()))
+    auth = seen.auth or next(iter(_guards(current_app).values()))
     status, headers, body = auth.answer(error, seen.request)
     return Response(body, status, headers)
 

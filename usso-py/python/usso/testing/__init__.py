@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -104,8 +104,8 @@ class Issuer:
     def expired(self, subject: str = "user:1", **options: Any) -> str:
         """Signs a token that expired an hour ago; takes what `mint` takes."""
         now = int(time.time())
-        times = {"iat": now - 7200, "nbf": now - 7200, "exp": now - 3600}
-        return self.mint(subject, **{**times, **options})
+        times: dict[str, Any] = {"iat": now - 7200, "nbf": now - 7200, "exp": now - 3600}
+        return self.mint(subject, **(times | options))
 
     def jwks(self) -> dict[str, Any]:
         """Gives the published keys."""
@@ -140,7 +140,7 @@ class Issuer:
         return f"{self.name}/.well-known/jwks.json"
 
     @contextmanager
-    def serve(self) -> Iterator[Issuer]:
+    def serve(self) -> Generator[Issuer, None, None]:
         """Serves the keys and the discovery document on a free port of 127.0.0.1, in a thread.
 
         Meanwhile `name` is the address of the server, and `fetches`, `slow`, `outage`, `answer` and

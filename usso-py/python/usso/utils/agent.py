@@ -93,7 +93,7 @@ async def get_agent_token_async(
 
 def token_request(client: httpx.Client | httpx.AsyncClient, base: str, jwt: str) -> httpx.Request:
     """Makes the request that exchanges an agent's JWT."""
-    headers = {"Authorization": f"Bearer {jwt}"}
+    headers = {"Authorization": f"Bearer {wire.credential(jwt, 'jwt')}"}
     return client.build_request("POST", f"{base}{wire.API}/agents/auth", headers=headers)
 
 

@@ -21,10 +21,12 @@ _EMAIL = re.compile(
     rf"@(?=.{{1,253}}\Z)(?:{_LABEL}\.)+(?!\d+\Z)[a-z0-9](?:[a-z0-9-]{{0,61}}[a-z0-9])\Z"
 )
 _PHONE = re.compile(r"(?:\+|00)?([1-9][0-9]{7,14})\Z")
+_PHONE_AT_HOME = re.compile(r"[0-9]{3,15}\Z")
 _PHONE_SIGNS = re.compile(r"[\s().-]+")
 _USERNAME = re.compile(r"(?=.{3,30}\Z)[a-z0-9_](?:[._-]?[a-z0-9])*\Z")
 _TELEGRAM = re.compile(r"[0-9]{5,15}\Z")
 _MAX_EMAIL = 254
+_MAX_LOCAL = 64
 _MAX_PHONE = 64
 
 # fmt: off
@@ -59,6 +61,8 @@ def validate_phone(number: str, country_code: str | None = None) -> Validated:
         return False, "Invalid phone number", None
     number = _PHONE_SIGNS.sub("", convert_to_english_digits(number))
     international = _PHONE.match(number)
+    if not international and not _PHONE_AT_HOME.match(number):
+        return False, "Invalid phone number: start it with + and the country's digits", None
     try:
         import phonenumbers
     except ImportError:
@@ -125,8 +129,8 @@ def _canonical_email(address: str) -> Validated:
     local, _, domain = address.rpartition("@")
     if domain == "gmail.com":
         local = local.partition("+")[0].replace(".", "")
-        if not local:
-            return _INVALID_EMAIL
+    if not local or len(local) > _MAX_LOCAL:
+        return _INVALID_EMAIL
     return True, None, f"{local}@{domain}"
 
 

@@ -96,6 +96,17 @@ def join(base: str, path: str) -> str:
     return base + path
 
 
+def credential(text: str, name: str) -> str:
+    """Gives a key or token without white space around it. Raises `ValueError` if it is none.
+
+    A client would quote it in the error about a header that cannot be sent.
+    """
+    text = text.strip()
+    if not _TOKEN.fullmatch(text):
+        raise ValueError(f"{name} is empty, too long or has characters that no header can carry")
+    return text
+
+
 def segment(text: str) -> str:
     """Percent-encodes one segment of a path. Raises `ValueError` if it means another path."""
     if not text or text in {".", ".."}:

@@ -1,0 +1,126 @@
+"""A verifier of one's own for single views, in the way of the older package."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+from asgiref.sync import iscoroutinefunction
+from django.http import HttpRequest
+
+from usso import _native
+from usso._native import Refusal
+from usso.auth import UssoAuth
+from usso.config import AvailableJwtConfigs
+from usso.exceptions import USSOException, of_refusal
+from usso.integrations.django._request import Verdict, add_headers, ajudge, judge, refused
+from usso.integrations.django._settings import project_config
+from usso.user import UserData
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+class USSOAuthentication(UssoAuth[UserData]):
+    """Tells views who is calling, by settings of its own; without, by those of the project.
+
+    No user of the project is looked up or made. Raises `ConfigError` if the settings cannot be
+    used.
+    """
+
+    def __init__(
+        self,
+        jwt_config: AvailableJwtConfigs | None = None,
+        *,
+        raise_exception: bool = True,
+        expected_token_type: str = "access",  # noqa: S107
+        from_usso_base_url: str | None = None,
+    ) -> None:
+        if jwt_config is None and from_usso_base_url is None:
+            jwt_config = project_config()
+        super().__init__(jwt_config, from_usso_base_url=from_usso_base_url)
+        self.raise_exception = raise_exception
+        self.expected_token_type = expected_token_type
+        self.verifier = self._for(str(expected_token_type))
+
+    def __call__(self, request: HttpRequest) -> UserData | None:
+        """Does as `usso_access_security`."""
+        return self.usso_access_security(request)
+
+    def usso_access_security(self, request: HttpRequest) -> UserData | None:
+        """Gives the caller. Raises `USSOException`, unless made to give `None`."""
+        try:
+            return _caller(judge(self, request))
+        except USSOException:
+            if self.raise_exception:
+                raise
+            return None
+
+    async def usso_access_security_async(self, request: HttpRequest) -> UserData | None:
+        """Does as `usso_access_security`, without blocking."""
+        try:
+            return _caller(await ajudge(self, request))
+        except USSOException:
+            if self.raise_exception:
+                raise
+            return None
+
+    def get_request_jwt(self, request: HttpRequest) -> str | None:
+        """Gives the token of a request, unverified."""
+        tokens = (config.get_jwt(request) for config in self.jwt_configs)
+        return next((token for token in tokens if token), None)
+
+    def get_request_api_key(self, request: HttpRequest) -> str | None:
+        """Gives the API key of a request, unverified."""
+        keys = (config.get_api_key(request) for config in self.jwt_configs)
+        return next((key for key in keys if key), None)
+
+    def authorize(
+        self,
+        *,
+        action: str = "read",
+        resource_path: str,
+        filter_data: Mapping[str, object] | None = None,
+    ) -> Callable[[View], View]:
+        """Lets callers in who may do this, as `request.usso_user`; answers the others itself.
+
+        `filter_data` says what the resource is like. Raises `ValueError` if the action is unknown.
+        """
+        if _native.action_level(action) is None:
+            raise ValueError(f"{action!r} is no action")
+        values = {name: str(value) for name, value in (filter_data or {}).items()}
+
+        def check(verdict: Verdict) -> None:
+            _caller(verdict)
+            claims = verdict.claims
+            if claims is None or not claims.can(action, resource_path, [values] if values else ()):
+                raise of_refusal(Refusal.scope(f"{action}:{resource_path}"))
+
+        def decorate(view: View) -> View:
+            @wraps(view)
+            def guarded(request: HttpRequest, *args: Any, **parameters: Any) -> Any:
+                try:
+                    verdict = judge(self, request)
+                    check(verdict)
+                except USSOException as error:
+                    return refused(self, error, request)
+                return add_headers(verdict, view(request, *args, **parameters))
+
+            @wraps(view)
+            async def aguarded(request: HttpRequest, *args: Any, **parameters: Any) -> Any:
+                try:
+                    verdict = await ajudge(self, request)
+                    check(verdict)
+                except USSOException as error:
+                    return refused(self, error, request)
+                return add_headers(verdict, await view(request, *args, **parameters))
+
+            return cast("View", aguarded if iscoroutinefunction(view) else guarded)
+
+        return decorate
+
+
+def _caller(verdict: Verdict) -> UserData:
+    if verdict.claims is None:
+        raise of_refusal(Refusal.missing())
+    return verdict.user_data
