@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -84,35 +84,14 @@ def serve_asgi(app: Any) -> Iterator[int]:
     """Serves an ASGI app with uvicorn, on a free port."""
     import uvicorn
 
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(app, log_level="critical", lifespan="off", ws="websockets-sansio")
-    server = uvicorn.Server(config)
-    ready = threading.Event()
-    with _running(lambda: _serve(server, listener, ready), ready):
-        yield listener.getsockname()[1]
-        server.should_exit = True
-
-
-def _serve(server: Any, listener: socket.socket, ready: threading.Event) -> None:
-    import asyncio
-
-    async def main() -> None:
-        task = asyncio.ensure_future(server.serve(sockets=[listener]))
-        while not server.started and not task.done():
-            await asyncio.sleep(0)
-        ready.set()
-        await task
-
-    asyncio.run(main())
-
-
-@contextmanager
-def _running(work: Callable[[], None], ready: threading.Event) -> Iterator[None]:
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    assert ready.wait(10), "the server did not start"
-    try:
-        yield
-    finally:
-        thread.join(10)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        # Who connects before the server runs waits in the queue of the socket.
+        config = uvicorn.Config(app, log_level="critical", lifespan="off", ws="websockets-sansio")
+        server = uvicorn.Server(config)
+        run = threading.Thread(target=server.run, args=([listener],), daemon=True)
+        run.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            server.should_exit = True
+            run.join(10)

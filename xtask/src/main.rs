@@ -11,6 +11,7 @@
 mod dependencies;
 mod prerequisites;
 mod process;
+mod python;
 mod spdx;
 mod steps;
 mod structure;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
 
 fn answer(request: Request, root: &std::path::Path) -> Result<(), String> {
     match request {
+        Request::Bench(passed_on) if passed_on == ["python"] => python::bench(root),
         Request::Bench(passed_on) => {
             let mut arguments = vec!["run", "--release", "-p", "usso-benches", "--"];
             arguments.extend(passed_on.iter().map(String::as_str));

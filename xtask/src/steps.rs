@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::{dependencies, prerequisites, process, structure, wasm};
+use crate::{dependencies, prerequisites, process, python, structure, wasm};
 
 /// Which short command runs a step besides `test`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,8 +28,10 @@ pub(crate) enum Work {
 pub(crate) enum Check {
     Dependencies,
     Prerequisites,
+    Python,
     Structure,
     Wasm,
+    Wheel,
 }
 
 /// One line of the table.
@@ -121,6 +123,18 @@ pub(crate) const STEPS: &[Step] = &[
         work: Work::Cargo(&["test", "--workspace", "--all-features"], &[]),
     },
     Step {
+        name: "wheel",
+        about: "the wheel of the Python package, into target/wheels",
+        group: Group::Other,
+        work: Work::Own(Check::Wheel),
+    },
+    Step {
+        name: "python",
+        about: "style, types and tests of the Python package, with the wheel and each Python found",
+        group: Group::Other,
+        work: Work::Own(Check::Python),
+    },
+    Step {
         name: "doc",
         about: "the documentation builds without a warning",
         group: Group::Other,
@@ -160,7 +174,9 @@ fn work(root: &Path, work: &Work) -> Result<(), String> {
         Work::Own(Check::Dependencies) => dependencies::run(root),
         Work::Own(Check::Prerequisites) => prerequisites::run(),
         Work::Own(Check::Structure) => structure::run(root),
+        Work::Own(Check::Python) => python::test(root),
         Work::Own(Check::Wasm) => wasm::run(root),
+        Work::Own(Check::Wheel) => python::wheel(root),
     }
 }
 

@@ -97,7 +97,7 @@ class UssoAuth(Generic[UserT]):
         self,
         token: str,
         *,
-        expected_token_type: str = "access",  # noqa: S107
+        expected_token_type: str = "access",
         raise_exception: Literal[True] = True,
     ) -> UserT: ...
     @overload
@@ -108,7 +108,7 @@ class UssoAuth(Generic[UserT]):
         self,
         token: str,
         *,
-        expected_token_type: str = "access",  # noqa: S107
+        expected_token_type: str = "access",
         raise_exception: bool = True,
     ) -> UserT | None:
         """Verifies a token of this type.
@@ -126,7 +126,7 @@ class UssoAuth(Generic[UserT]):
         self,
         token: str,
         *,
-        expected_token_type: str = "access",  # noqa: S107
+        expected_token_type: str = "access",
         raise_exception: bool = True,
     ) -> UserT | None:
         """Does as `user_data_from_token`, without blocking."""
@@ -209,7 +209,7 @@ class UssoAuth(Generic[UserT]):
 USSOAuth = UssoAuth
 
 
-def verifier_for(config: AuthConfig, token_type: str | None = "access") -> Verifier:  # noqa: S107
+def verifier_for(config: AuthConfig, token_type: str | None = "access") -> Verifier:
     """Gives the verifier of one configuration, made once."""
     key = (config, token_type)
     with _LOCK:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Coroutine
-from typing import Any, Literal
+from typing import Any, Literal, cast
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
-from usso_jwt.config import JWTConfig as _JWTConfig
 
 from usso.exceptions import ConfigError
 from usso.user import UserData
+from usso_jwt.config import JWTConfig as _JWTConfig
 
 DEFAULT_BASE_URL = "https://sso.usso.io"
 VERIFY_PATH = "/api/sso/v1/apikeys/verify"
@@ -27,7 +27,7 @@ class HeaderConfig(BaseModel):
     cookie_name: str | None = "usso-access-token"
 
     def get_key(self, request: Any) -> str | None:
-        """Gives the credential of a request, unverified; of `Authorization` that of `Bearer` only."""
+        """Gives the credential of a request, unverified; of `Authorization` that of `Bearer`."""
         name = self.header_name
         value = request.headers.get(name) if name else None
         if value and name and name.lower() == "authorization":
@@ -70,11 +70,18 @@ class APIHeaderConfig(HeaderConfig):
     """
 
     header_name: str | None = "x-api-key"
-    cookie_name: None = None
+    cookie_name: str | None = None
     verify_endpoint: str | None = None
     prefixes: list[str] = Field(default_factory=list[str])
     api_key_verifier: Callable[[str], UserData | None] | None = None
     api_key_verifier_async: Callable[[str], Coroutine[Any, Any, UserData | None]] | None = None
+
+    @field_validator("cookie_name")
+    @classmethod
+    def _no_cookie(cls, name: str | None) -> None:
+        """Refuses cookies: browsers send them whoever wrote the page."""
+        if name is not None:
+            raise ValueError("API keys are not taken from cookies: leave `cookie_name` out")
 
     @property
     def is_local(self) -> bool:
@@ -95,7 +102,9 @@ class AuthConfig(_JWTConfig):
     jwks: dict[str, Any] | None = None
     any_audience: bool = False
     profile: Literal["usso", "usso_legacy", "rfc9068", "custom"] = "usso_legacy"
-    algorithms: list[str] | None = None
+    algorithms: list[Literal["EdDSA", "ES256", "ES384", "RS256", "PS256"]] | None = Field(
+        default=None, min_length=1
+    )
     tenant: str | None = None
     required_claims: list[str] = Field(default_factory=list[str])
     leeway: int = Field(default=30, ge=0, le=120)
@@ -136,6 +145,21 @@ class AuthConfig(_JWTConfig):
         if isinstance(value, dict) and ("type" in value or "prefix" in value):
             return JWTHeaderConfig.model_validate(value)
         return value  # pyright: ignore[reportUnknownVariableType]
+
+    @model_validator(mode="after")
+    def _one_source(self) -> AuthConfig:
+        given = {"jwks_url": self.jwks_url, "jwks": self.jwks, "key": self.key}
+        names = [f"`{name}`" for name, value in given.items() if value is not None]
+        if len(names) > 1:
+            raise ValueError(f"{' and '.join(names)} contradict; keep one")
+        url = urlsplit(self.jwks_url or "https://-")
+        is_plain = self.danger_allow_http or _is_local(url.hostname) or is_container(url.geturl())
+        if url.scheme != "https" and not (url.scheme == "http" and is_plain):
+            raise ValueError(
+                "`jwks_url` must start with https://, or whoever sits between chooses the keys;"
+                " http:// is for this machine, for containers, and with `danger_allow_http`"
+            )
+        return self
 
     @property
     def issuers(self) -> list[str]:
@@ -224,7 +248,7 @@ JWTConfig = AuthConfig
 
 
 def environment_configs() -> list[AuthConfig]:
-    """Reads the configurations that the environment gives: `JWT_CONFIGS`, else as `AuthConfig()`."""
+    """Reads the configurations of the environment: `JWT_CONFIGS`, else as `AuthConfig()`."""
     if text := os.getenv("JWT_CONFIGS"):
         return AuthConfig.validate_jwt_configs(_json(text, "JWT_CONFIGS"))
     return [AuthConfig()]
@@ -271,7 +295,14 @@ def is_container(url: str) -> bool:
     """
     parts = urlsplit(url)
     host = parts.hostname or ""
-    return parts.scheme == "http" and host != "" and "." not in host and ":" not in host
+    # A number is an address: 134744072 is 8.8.8.8.
+    is_name = host[:1].isalpha() and "." not in host and ":" not in host
+    return parts.scheme == "http" and is_name
+
+
+def _is_local(host: str | None) -> bool:
+    """Says whether this is the machine itself. The verifier looks again, more strictly."""
+    return host is not None and (host in ("localhost", "::1") or host.startswith("127."))
 
 
 def _origin(url: str) -> str:
@@ -284,7 +315,7 @@ def _of_environment() -> dict[str, Any]:
         config = _json(text, "JWT_CONFIG")
         if not isinstance(config, dict):
             raise ConfigError("JWT_CONFIG is no JSON object")
-        return config
+        return cast("dict[str, Any]", config)
     return _of_base_url(os.getenv("USSO_BASE_URL") or DEFAULT_BASE_URL)
 
 

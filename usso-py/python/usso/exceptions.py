@@ -47,7 +47,10 @@ class USSOException(Exception):
         return {"WWW-Authenticate": challenge} if challenge else {}
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (_restore, (type(self), self.status_code, self.error_code, self.detail, self.message))
+        return (
+            _restore,
+            (type(self), self.status_code, self.error_code, self.detail, self.message),
+        )
 
     def body(self) -> dict[str, Any]:
         """Gives the body of the answer, in USSO's shape."""

@@ -37,7 +37,9 @@ def app(issuer: Issuer) -> FastAPI:
         return user
 
     @app.get("/files/{id}")
-    async def file(id: str, user: UserData = Security(authenticator, scopes=["read:files?id={id}"])):
+    async def file(
+        id: str, user: UserData = Security(authenticator, scopes=["read:files?id={id}"])
+    ):
         return id
 
     @app.get("/items")

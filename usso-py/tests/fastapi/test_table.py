@@ -1,9 +1,9 @@
 """The table of requests and answers, through FastAPI and a real server."""
 
-from table import ASGI, ISSUER, config, differences, serve_asgi
 from fastapi import Depends, FastAPI, Security
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
+from table import ASGI, ISSUER, config, differences, serve_asgi
 
 from usso import _native
 from usso.integrations.fastapi import EXCEPTION_HANDLERS, USSOAuthentication

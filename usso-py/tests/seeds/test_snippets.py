@@ -20,6 +20,7 @@ import pytest
 from conftest_server import Server, running
 from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.testclient import TestClient
+
 from usso.testing import Issuer
 
 HERE = Path(__file__).parent

@@ -1,12 +1,12 @@
 """The table of requests and answers, through Starlette's middleware and a real server."""
 
-from table import ASGI, ISSUER, config, differences, serve_asgi
 from pydantic import BaseModel
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
+from table import ASGI, ISSUER, config, differences, serve_asgi
 
 from usso import _native
 from usso.auth import UssoAuth

@@ -46,9 +46,9 @@ class USSOMiddleware:
     """Verifies the caller of every request and WebSocket that comes through here.
 
     The caller is in `request.state.usso_user` (a `UserData`), `request.state.usso_claims` and
-    `request.user`, whose scopes are `request.auth.scopes` for Starlette's `@requires`. Whoever sends
-    no credential is let through as nobody only with `optional=True`; a credential that is not good
-    is always refused.
+    `request.user`, whose scopes are `request.auth.scopes` for Starlette's `@requires`. Whoever
+    sends no credential is let through as nobody only with `optional=True`; a credential that is
+    not good is always refused.
 
     To guard a part of an app give the middleware to a `Mount` or `Router`, not a list of paths:
     two spellings of one path would get two verdicts.

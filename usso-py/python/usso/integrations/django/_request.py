@@ -16,7 +16,7 @@ from usso._native import Claims, Request
 from usso.auth import UssoAuth
 from usso.exceptions import USSOException
 from usso.integrations.django._settings import creates_users
-from usso.integrations.django.users import user_of
+from usso.integrations.django.users import project_user
 
 # WSGI servers join lines of one name by a comma, which these never have. Others that were sent
 # twice are malformed anyway; a cookie may have a comma, and is not found then.
@@ -65,7 +65,7 @@ def identify(auth: UssoAuth[Any], request: HttpRequest) -> Verdict:
     """
     verdict = judge(auth, request)
     if verdict.claims is not None and verdict.user is None:
-        verdict.user = user_of(verdict.user_data, request)
+        verdict.user = project_user(verdict.user_data, request)
     _bind(request, verdict)
     return verdict
 
@@ -74,14 +74,14 @@ async def aidentify(auth: UssoAuth[Any], request: HttpRequest) -> Verdict:
     """Does as `identify`, without blocking."""
     verdict = await ajudge(auth, request)
     if verdict.claims is not None and verdict.user is None:
-        find = sync_to_async(user_of) if creates_users() else _at_once
+        find = sync_to_async(project_user) if creates_users() else _at_once
         verdict.user = await find(verdict.user_data, request)
     _bind(request, verdict)
     return verdict
 
 
 async def _at_once(user_data: Any, request: HttpRequest) -> Any:
-    return user_of(user_data, request)
+    return project_user(user_data, request)
 
 
 class RefusedResponse(HttpResponse):
@@ -113,7 +113,7 @@ def refused(auth: UssoAuth[Any], error: USSOException, request: HttpRequest) -> 
 def add_headers(verdict: Verdict, response: Any) -> Any:
     """Keeps caches from giving one caller's answer to another.
 
-    `Vary` is always there: Django's own cache keeps answers to requests with `Authorization`.
+    `Vary` is always there: Django's own cache may keep answers to requests with `Authorization`.
     """
     if isinstance(response, HttpResponseBase):
         patch_vary_headers(response, vary_of(verdict))

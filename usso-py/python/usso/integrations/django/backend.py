@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from usso.exceptions import USSOException
 from usso.integrations.django._request import ajudge, judge
 from usso.integrations.django._settings import creates_users, project_auth
-from usso.integrations.django.users import user_of
+from usso.integrations.django.users import project_user
 
 
 class USSOAuthenticationBackend(BaseBackend):
@@ -28,7 +28,7 @@ class USSOAuthenticationBackend(BaseBackend):
             return None
         try:
             verdict = judge(project_auth(), request)
-            return None if verdict.claims is None else user_of(verdict.user_data, request)
+            return None if verdict.claims is None else project_user(verdict.user_data, request)
         except USSOException:
             return None
 
@@ -40,7 +40,7 @@ class USSOAuthenticationBackend(BaseBackend):
             verdict = await ajudge(project_auth(), request)
             if verdict.claims is None:
                 return None
-            return await sync_to_async(user_of)(verdict.user_data, request)
+            return await sync_to_async(project_user)(verdict.user_data, request)
         except USSOException:
             return None
 

@@ -32,8 +32,6 @@ View = TypeVar("View", bound=Callable[..., Any])
 def require_auth(view: View, /) -> View: ...
 @overload
 def require_auth(
-    view: None = None,
-    /,
     *,
     scopes: Sequence[str] = (),
     roles: Sequence[str] = (),
@@ -43,14 +41,20 @@ def require_auth(
     max_age: int | None = None,
     acr: Sequence[str] = (),
 ) -> Callable[[View], View]: ...
-def require_auth(view: View | None = None, /, **needed: Any) -> Any:
+def require_auth(view: Callable[..., Any] | None = None, /, **needed: Any) -> Any:
     """Lets callers in who may do all of what is needed; without arguments, everyone who is known.
 
     `{name}` stands for the part of that name in the address: `read:users?user_id={id}`. `max_age`
     is how many seconds ago they may have signed in. Raises `ValueError` if a scope is not one.
     """
     rule = Rule(**needed)
-    return _guarded(view, rule) if view is not None else lambda view: _guarded(view, rule)
+    if view is not None:
+        return _guarded(view, rule)
+
+    def decorate(view: View) -> View:
+        return _guarded(view, rule)
+
+    return decorate
 
 
 def require_scope(*scopes: str, **needed: Any) -> Callable[[View], View]:
@@ -112,7 +116,7 @@ def _guarded(view: View, rule: Rule) -> View:
     return cast("View", aguarded if iscoroutinefunction(view) else guarded)
 
 
-def _some(names: tuple[str, ...]) -> tuple[str, ...]:
+def _some(names: tuple[object, ...]) -> Any:
     if not names or not all(isinstance(name, str) for name in names):
         raise ValueError("name at least one, as text: it goes in parentheses after the decorator")
     return names

@@ -33,7 +33,7 @@ class USSOAuthentication(UssoAuth[UserData]):
         jwt_config: AvailableJwtConfigs | None = None,
         *,
         raise_exception: bool = True,
-        expected_token_type: str = "access",  # noqa: S107
+        expected_token_type: str = "access",
         from_usso_base_url: str | None = None,
     ) -> None:
         if jwt_config is None and from_usso_base_url is None:

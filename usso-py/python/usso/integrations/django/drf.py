@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from django.http import HttpResponse
 from rest_framework import exceptions
 from rest_framework.authentication import BaseAuthentication, CSRFCheck
 from rest_framework.permissions import BasePermission, OperationHolderMixin
@@ -109,7 +110,8 @@ def _exception(auth: UssoAuth[Any], error: USSOException, inner: Any) -> excepti
     answer = refused(auth, error, inner)
     inner._usso_refused = answer
     kinds = {401: exceptions.AuthenticationFailed, 403: exceptions.PermissionDenied}
-    made = kinds.get(answer.status_code, exceptions.APIException)(json.loads(answer.content))
+    kind = kinds.get(answer.status_code, exceptions.APIException)
+    made: Any = kind(json.loads(answer.content))
     made.status_code = answer.status_code
     made.auth_header = answer.headers.get("WWW-Authenticate")
     made.wait = int(answer.headers["Retry-After"]) if "Retry-After" in answer.headers else None
@@ -117,7 +119,7 @@ def _exception(auth: UssoAuth[Any], error: USSOException, inner: Any) -> excepti
 
 
 def _enforce_csrf(inner: Any) -> None:
-    check = CSRFCheck(lambda request: None)
+    check: Any = CSRFCheck(lambda request: HttpResponse())
     check.process_request(inner)
     reason = check.process_view(inner, None, (), {})
     if reason:
@@ -126,6 +128,7 @@ def _enforce_csrf(inner: Any) -> None:
 
 def _tell_caches(request: Any, verdict: Verdict) -> None:
     """Has the view's answer vary by credential, also inside `cache_page`."""
-    headers: dict[str, str] = getattr((request.parser_context or {}).get("view"), "headers", {})
+    context: dict[str, Any] = request.parser_context or {}
+    headers: dict[str, str] = getattr(context.get("view"), "headers", {})
     vary = [headers["Vary"]] if "Vary" in headers else []
     headers["Vary"] = ", ".join(vary + vary_of(verdict))

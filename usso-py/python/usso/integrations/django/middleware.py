@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from django.apps import apps
 from django.conf import settings
@@ -49,7 +49,7 @@ class USSOAuthenticationMiddleware(MiddlewareMixin):
     async def __acall__(self, request: HttpRequest) -> Any:
         response = await self.aprocess_request(request)
         if response is None:
-            response = await self.get_response(request)
+            response = await cast("Any", self.get_response)(request)
         return self.process_response(request, response)
 
     def process_request(self, request: HttpRequest) -> HttpResponse | None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 
@@ -13,11 +16,13 @@ class Link(models.Model):
     regard to case or trailing spaces, and subjects that differ in that alone are two people.
     """
 
-    key = models.CharField(max_length=64, primary_key=True, editable=False)
-    issuer = models.TextField(editable=False)
-    subject = models.TextField(editable=False)
-    created_at = models.DateTimeField(auto_now_add=True)
-    user = models.ForeignKey(
+    key: models.CharField[str, str] = models.CharField(
+        max_length=64, primary_key=True, editable=False
+    )
+    issuer: models.TextField[str, str] = models.TextField(editable=False)
+    subject: models.TextField[str, str] = models.TextField(editable=False)
+    created_at: models.DateTimeField[datetime, datetime] = models.DateTimeField(auto_now_add=True)
+    user: models.ForeignKey[Any, Any] = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="usso_links"
     )
 

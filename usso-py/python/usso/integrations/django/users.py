@@ -13,6 +13,8 @@ def link_user(caller: UserData, request: HttpRequest) -> User | None:
 
 It is called once for each new caller, from a thread where the database may be used. `None` makes a
 new user, without a password; what it raises as `USSOException` refuses the caller.
+
+A user who must not come back is to be made inactive: one who is deleted is a new caller again.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ from typing import Any
 
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
-from django.db import IntegrityError, models, router, transaction
+from django.db import IntegrityError, router, transaction
+from django.db.models import EmailField
 
 from usso._native import Refusal
 from usso.exceptions import PermissionDenied, of_refusal
@@ -84,7 +87,7 @@ def link_key(issuer: str, subject: str) -> str:
     return hashlib.sha256(f"{len(issuer)}:{issuer}{subject}".encode()).hexdigest()
 
 
-def user_of(caller: UserData, request: Any) -> Any:
+def project_user(caller: UserData, request: Any) -> Any:
     """Gives the user that a caller is, and makes one for a new caller. Uses the database.
 
     Raises `PermissionDenied` with `access.user_inactive` if the user is not active.
@@ -134,7 +137,7 @@ def _linked(caller: UserData, request: Any) -> Any:
     return user
 
 
-def _find(links: models.QuerySet[Any], key: str) -> Any:
+def _find(links: Any, key: str) -> Any:
     link = links.select_related("user").filter(pk=key).first()
     return None if link is None else link.user
 
@@ -143,9 +146,9 @@ def _new_user(using: str) -> Any:
     """Makes a user whose name nobody can have taken before."""
     from django.contrib.auth import get_user_model
 
-    model = get_user_model()
+    model: Any = get_user_model()
     name = f"usso_{secrets.token_hex(12)}"
-    if isinstance(model._meta.get_field(model.USERNAME_FIELD), models.EmailField):
+    if isinstance(model._meta.get_field(model.USERNAME_FIELD), EmailField):
         name += "@users.invalid"
     user = model(**{model.USERNAME_FIELD: name})
     user.set_unusable_password()

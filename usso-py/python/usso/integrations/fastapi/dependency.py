@@ -36,13 +36,11 @@ class USSOAuthentication(UssoAuth[UserT], SecurityBase):
         jwt_config: AvailableJwtConfigs | None = None,
         *,
         raise_exception: bool = True,
-        expected_token_type: str = "access",  # noqa: S107
+        expected_token_type: str = "access",
         from_usso_base_url: str | None = None,
         user_schema: type[Any] = UserData,
     ) -> None:
-        super().__init__(
-            jwt_config, from_usso_base_url=from_usso_base_url, user_schema=user_schema
-        )
+        super().__init__(jwt_config, from_usso_base_url=from_usso_base_url, user_schema=user_schema)
         self.raise_exception = raise_exception
         self.expected_token_type = expected_token_type
         self.verifier = self._for(expected_token_type)

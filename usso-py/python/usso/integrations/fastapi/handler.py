@@ -1,4 +1,4 @@
-"""Refusals in USSO's shape, for those who want it: `FastAPI(exception_handlers=EXCEPTION_HANDLERS)`.
+"""Refusals in USSO's shape: `FastAPI(exception_handlers=EXCEPTION_HANDLERS)`.
 
 Without it a refusal has the shape of FastAPI's own errors, with the same status and headers.
 """
