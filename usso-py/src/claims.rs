@@ -7,7 +7,7 @@ use pyo3::types::{PyDict, PyList, PySet, PyString, PyType};
 use usso_verify::{Principal, UserData};
 
 use crate::scopes::{Given, read};
-use crate::value::{self, Lossy};
+use crate::value::{self, Text};
 
 /// Who is calling. Never changes.
 #[pyclass(frozen, module = "usso._native")]
@@ -64,8 +64,13 @@ impl Claims {
     }
 
     #[pyo3(signature = (action, path, filters = Vec::new()))]
-    fn can(&self, action: Lossy, path: Lossy, filters: Vec<Given>) -> bool {
-        self.principal.can_with(action.as_ref(), path.as_ref(), &read(filters))
+    fn can(&self, action: Text, path: Text, filters: Vec<Given>) -> bool {
+        match (path.0, action.0, read(filters)) {
+            (Some(path), Some(action), Some(filters)) => {
+                self.principal.can_with(&action, &path, &filters)
+            }
+            _ => false,
+        }
     }
 
     /// Fills a pydantic model without validating again: the types were judged with the token.

@@ -93,12 +93,11 @@ impl Text {
         let bytes = match self {
             Self::Text(text) => text.as_bytes(),
             Self::Bytes(bytes) => bytes,
-        }
-        .trim_ascii();
+        };
         if bytes.first() == Some(&DER_SEQUENCE) {
             return Ok((None, bytes.to_vec()));
         }
-        let (label, der) = pem_rfc7468::decode_vec(bytes).map_err(|_| unusable())?;
+        let (label, der) = pem_rfc7468::decode_vec(bytes.trim_ascii()).map_err(|_| unusable())?;
         Ok((Some(label.to_owned()), der))
     }
 }

@@ -5,21 +5,14 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 use serde_json::{Map, Value};
 
-/// Text of Python's in which lone surrogates, which no UTF-8 has, became U+FFFD: those are in no token,
-/// scope or path that is good.
-pub(crate) struct Lossy(pub(crate) String);
+/// Text of Python's; none if it has lone surrogates, which no UTF-8 has: it names nothing.
+pub(crate) struct Text(pub(crate) Option<String>);
 
-impl<'a, 'py> FromPyObject<'a, 'py> for Lossy {
+impl<'a, 'py> FromPyObject<'a, 'py> for Text {
     type Error = PyErr;
 
     fn extract(value: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
-        Ok(Self(value.cast::<PyString>()?.to_string_lossy().into_owned()))
-    }
-}
-
-impl AsRef<str> for Lossy {
-    fn as_ref(&self) -> &str {
-        &self.0
+        Ok(Self(value.cast::<PyString>()?.to_str().ok().map(str::to_owned)))
     }
 }
 

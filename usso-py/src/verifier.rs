@@ -14,7 +14,7 @@ use crate::claims::Claims;
 use crate::clock::now;
 use crate::outcome::{Fetch, LookUp, Refusal, Wait};
 use crate::request::{Request, Rule};
-use crate::value::{Lossy, invalid, object};
+use crate::value::{Text, invalid, object};
 
 /// A verifier that performs no I/O.
 #[pyclass(frozen, module = "usso._native")]
@@ -127,10 +127,10 @@ impl Verifier {
         &self,
         claims: Option<&Bound<'_, Claims>>,
         rule: &Bound<'_, Rule>,
-        parameters: HashMap<String, Lossy>,
+        parameters: HashMap<String, Text>,
     ) -> Option<Refusal> {
         let caller = claims.map(|claims| &claims.get().principal);
-        let parameter = |name: &str| parameters.get(name).map(|value| value.0.clone());
+        let parameter = |name: &str| parameters.get(name)?.0.clone();
         let checked = self.calls.check(caller, &rule.get().inner, parameter, now());
         checked.err().map(|inner| Refusal { inner })
     }

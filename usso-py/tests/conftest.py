@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 from conftest_server import server as server
+
 from usso.config import AuthConfig
 from usso.testing import Issuer
 from usso.testing.plugin import usso_issuer as usso_issuer

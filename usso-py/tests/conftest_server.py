@@ -48,12 +48,16 @@ class Server:
         return answer.json()
 
     def refresh(self, refresh_token: str) -> httpx.Response:
-        return httpx.post(f"{self.api}/auth/refresh", json={"refresh_token": refresh_token}, trust_env=False)
+        return httpx.post(
+            f"{self.api}/auth/refresh", json={"refresh_token": refresh_token}, trust_env=False
+        )
 
     def as_admin(self, method: str, path: str, json: Any = None) -> Any:
         """Sends a request of the administrator; gives the JSON that answers it."""
         headers = {"Authorization": f"Bearer {self.login()['access_token']}"}
-        answer = httpx.request(method, f"{self.api}{path}", json=json, headers=headers, trust_env=False)
+        answer = httpx.request(
+            method, f"{self.api}{path}", json=json, headers=headers, trust_env=False
+        )
         assert answer.is_success, answer.text
         return answer.json() if answer.content else None
 
@@ -67,7 +71,7 @@ def running(folder: Path, settings: Mapping[str, str] = MappingProxyType({})) ->
     environment = {"PATH": os.environ.get("PATH", ""), **SETTINGS, **settings}
     with (
         open(folder / "log", "wb") as log,
-        subprocess.Popen(  # noqa: S603 - the path is ours or the developer's
+        subprocess.Popen(
             [binary], cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=log, text=True
         ) as process,
     ):

@@ -125,9 +125,7 @@ fn search() -> Vec<Python> {
         let check = format!(
             "import sys, venv, ensurepip; sys.exit('{version}' != '%d.%d' % sys.version_info[:2])"
         );
-        let works = |program: &PathBuf| {
-            process::answers(&OsString::from(program), &["-c", &check])
-        };
+        let works = |program: &PathBuf| process::answers(&OsString::from(program), &["-c", &check]);
         if let Some(program) = programs.into_iter().find(works) {
             found.push(Python { program, version: version.to_owned() });
         }

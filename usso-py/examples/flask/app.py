@@ -22,6 +22,7 @@ Then ask, with a token of that issuer:
 from __future__ import annotations
 
 from flask import Blueprint, Flask
+
 from usso.config import AvailableJwtConfigs
 from usso.integrations.flask import USSO, current_user
 

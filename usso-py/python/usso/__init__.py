@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from usso.auth import UssoAuth, USSOAuth
+    from usso.auth import USSOAuth, UssoAuth
     from usso.client import AsyncUssoClient, UssoClient
     from usso.config import APIHeaderConfig, AuthConfig, HeaderConfig, JWTConfig
     from usso.exceptions import ConfigError, PermissionDenied, USSOError, USSOException

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import importlib
+import logging
+import os
+import socket
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, TypeVar
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from usso._native import Fetch, Verifier
 
 _T = TypeVar("_T")
 
+log = logging.getLogger("usso")
+
+FORKING = threading.RLock()
+"""Held to fork: what a thread that has no copy in the child was importing is never imported."""
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=FORKING.acquire, after_in_parent=FORKING.release, after_in_child=FORKING.release
+    )
+
 SECONDS = 5.0
-"""How long a connection, a part of the answer, and about twice that the whole may take."""
+"""How long connecting and each wait for a part of the answer may take; the whole twice that."""
 
 
 def send(verifier: Verifier, fetch: Fetch) -> None:
@@ -32,8 +46,8 @@ def send(verifier: Verifier, fetch: Fetch) -> None:
             reason = "too_large"
         except TimeoutError:
             reason = "timed_out"
-        except OSError:
-            reason = "failed"
+        except Exception as error:
+            log.warning("a request of the verifier failed: %s", type(error).__name__)
         finally:
             if outcome is None:
                 following = verifier.failed(fetch.number, reason)
@@ -46,36 +60,81 @@ class _TooLarge(Exception):
     """The answer is longer than allowed."""
 
 
+class _Deadline:
+    """Breaks a connection when its time is over, however slowly the other side goes on sending."""
+
+    def __init__(self, seconds: float) -> None:
+        self.is_over = False
+        self._socket: socket.socket | None = None
+        self._timer = threading.Timer(seconds, self._end)
+        self._timer.daemon = True
+
+    def __enter__(self) -> _Deadline:
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+
+    def trace(self, event: str, info: dict[str, Any]) -> None:
+        """Takes note of the connection, as httpx's `trace` extension tells of it."""
+        if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
+            self._socket = info["return_value"].get_extra_info("socket")
+            if self.is_over:
+                self._end()
+
+    def _end(self) -> None:
+        self.is_over = True
+        if self._socket is not None:
+            with suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
+
+
 def _exchange(fetch: Fetch) -> tuple[int, list[tuple[str, str]], bytes]:
     """Sends one request. Follows no redirect, and reads no more than allowed.
 
-    Raises `TimeoutError`, `_TooLarge`, or `OSError` for anything else that goes wrong.
+    Raises `TimeoutError`, `_TooLarge`, or what httpx raises.
     """
-    import httpx
+    with FORKING:
+        import httpx
 
-    end = time.monotonic() + 2 * SECONDS
+        # What looks addresses up imports it.
+        importlib.import_module("encodings.idna")
+
+        # This imports more.
+        client = httpx.Client(timeout=SECONDS, follow_redirects=False)
+
     method = "GET" if fetch.body is None else "POST"
-    try:
-        with (
-            httpx.Client(timeout=SECONDS, follow_redirects=False) as client,
-            client.stream(
-                method, fetch.url, headers=fetch.headers, content=fetch.body
-            ) as response,
-        ):
-            body = bytearray()
-            for part in response.iter_bytes():
-                body += part
-                if len(body) > fetch.max_body_bytes:
-                    raise _TooLarge
-                if time.monotonic() > end:
-                    raise TimeoutError
-            headers = [(name.lower(), value) for name, value in response.headers.multi_items()]
-            return response.status_code, headers, bytes(body)
-    except httpx.TimeoutException:
-        raise TimeoutError from None
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError):
-        # Without the cause, whose text may hold the address.
-        raise OSError("the request failed") from None
+    # What is packed small can be large: the bytes are counted and read as they come.
+    headers = [*fetch.headers, ("accept-encoding", "identity")]
+    with client, _Deadline(2 * SECONDS) as deadline:
+        request = client.build_request(
+            method,
+            fetch.url,
+            headers=headers,
+            content=fetch.body,
+            extensions={"trace": deadline.trace},
+        )
+        try:
+            response = client.send(request, stream=True)
+            try:
+                body = bytearray()
+                for part in response.iter_raw():
+                    body += part
+                    if len(body) > fetch.max_body_bytes:
+                        raise _TooLarge
+            finally:
+                response.close()
+        except httpx.TimeoutException:
+            raise TimeoutError from None
+        except httpx.HTTPError:
+            if deadline.is_over:
+                raise TimeoutError from None
+            raise
+        if deadline.is_over:
+            raise TimeoutError
+    answered = [(name.lower(), value) for name, value in response.headers.multi_items()]
+    return response.status_code, answered, bytes(body)
 
 
 def in_thread(work: Callable[[], _T]) -> Future[_T]:

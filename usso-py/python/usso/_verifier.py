@@ -7,7 +7,6 @@ import json
 import logging
 import os
 import weakref
-from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
@@ -58,7 +57,7 @@ class Verifier:
         return self._state.native
 
     def verify(self, token: str, **expected: Any) -> Claims:
-        """Verifies a token; `expected` is `tenant`, `nonce` or `api_key` of `_native.Verifier.verify`.
+        """Verifies a token; `expected` is `tenant`, `nonce` or `api_key`, as in `_native`.
 
         Raises `USSOException`: `TokenInvalid` and `TokenExpired` (401), or `VerifierUnavailable`
         (503) while nobody can tell.
@@ -151,7 +150,7 @@ class Verifier:
         failed = True
         try:
             if verifier is None:
-                log.error("the API key needs `api_key_verifier`: the async one cannot be called here")
+                log.error("an async `api_key_verifier` cannot be called here; set the other one")
             else:
                 known, failed = verifier(question.key), False
         except Exception as error:
@@ -213,11 +212,14 @@ def _looked_up(state: _State, question: LookUp, known: UserData | None, failed: 
         try:
             given = {**known.claims, **known.model_dump(mode="json", exclude={"claims"})}
             claims = json.dumps(given)
-        except (TypeError, ValueError):
-            log.exception("the claims of an API key cannot be written as JSON")
+        except (AttributeError, TypeError, ValueError):
+            log.exception("an `api_key_verifier` gave what is no `UserData`, or not for JSON")
             failed = True
     try:
         state.native.looked_up(question.number, claims, failed=failed)
+    except ValueError:
+        log.exception("the claims of an API key are no JSON that others read")
+        state.native.looked_up(question.number, None, failed=True)
     finally:
         _done(state, question.number)
 
@@ -241,6 +243,5 @@ def _after_fork() -> None:
         verifier._start()  # pyright: ignore[reportPrivateUsage]
 
 
-Starter = Callable[[], None]
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)

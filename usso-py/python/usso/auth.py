@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+from functools import lru_cache
 from typing import Any, Generic, Literal, TypeVar, overload
 
 from pydantic import BaseModel, ValidationError
@@ -65,17 +65,17 @@ class UssoAuth(Generic[UserT]):
         self.from_usso_base_url = from_usso_base_url
         self.user_schema: type[UserT] = user_schema
         self._verifiers: dict[str | None, Verifier] = {}
-        self._lock = threading.Lock()
         self.verifier: Verifier = self._for("access")
         """Verifies access tokens and requests."""
 
     def _for(self, token_type: str | None) -> Verifier:
         """Gives the verifier for tokens of this type."""
-        with self._lock:
-            found = self._verifiers.get(token_type)
-            if found is None:
-                found = self._verifiers[token_type] = _build(self.jwt_configs, token_type)
-            return found
+        found = self._verifiers.get(token_type)
+        if found is None:
+            made = _build(self.jwt_configs, token_type)
+            # Of two that were made at once both use the first.
+            found = self._verifiers.setdefault(token_type, made)
+        return found
 
     def verify(self, token: str) -> Claims:
         """Verifies an access token, and gives its claims as they are. The fastest way.
@@ -164,7 +164,10 @@ class UssoAuth(Generic[UserT]):
         if schema is UserData:
             return claims.user_data(schema, KINDS)
         try:
-            return schema.model_validate(claims.to_dict())
+            if not issubclass(schema, UserData):
+                return schema.model_validate(claims.to_dict())
+            known = claims.user_data(UserData, KINDS)
+            return schema.model_validate(known.claims)
         except ValidationError:
             raise of_refusal(Refusal.claims()) from None
 
@@ -211,13 +214,7 @@ USSOAuth = UssoAuth
 
 def verifier_for(config: AuthConfig, token_type: str | None = "access") -> Verifier:
     """Gives the verifier of one configuration, made once."""
-    key = (config, token_type)
-    with _LOCK:
-        found = _BY_CONFIG.pop(key, None) or _build([config], token_type)
-        _BY_CONFIG[key] = found
-        while len(_BY_CONFIG) > MAX_VERIFIERS:
-            del _BY_CONFIG[next(iter(_BY_CONFIG))]
-        return found
+    return _built(config, token_type)
 
 
 def require(
@@ -233,6 +230,11 @@ def require(
     if claims is None:
         raise of_refusal(Refusal.missing())
     return claims
+
+
+@lru_cache(maxsize=64)
+def _built(config: AuthConfig, token_type: str | None) -> Verifier:
+    return _build([config], token_type)
 
 
 def _build(configs: list[AuthConfig], token_type: str | None) -> Verifier:
@@ -257,6 +259,3 @@ def _build(configs: list[AuthConfig], token_type: str | None) -> Verifier:
 
 
 _BASE64URL = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
-MAX_VERIFIERS = 64
-_BY_CONFIG: dict[tuple[AuthConfig, str | None], Verifier] = {}
-_LOCK = threading.Lock()

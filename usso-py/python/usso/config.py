@@ -121,6 +121,9 @@ class AuthConfig(_JWTConfig):
             data = _of_environment()
         super().__init__(**data)
 
+    def __hash__(self) -> int:
+        return super().__hash__()
+
     @model_validator(mode="before")
     @classmethod
     def _documented_names(cls, data: Any) -> Any:

@@ -42,7 +42,7 @@ class AuthIdentifier(StrEnum):
 class AuthSecret(StrEnum):
     """By what somebody proves who it is."""
 
-    PASSWORD = "password"  # noqa: S105
+    PASSWORD = "password"
     TOTP = "totp"
     EMAIL_OTP = "email/otp"
     PHONE_OTP = "phone/otp"
@@ -50,8 +50,8 @@ class AuthSecret(StrEnum):
     WEBAUTHN = "webauthn"
     MAGIC_LINK = "magic_link"
     OAUTH = "oauth"
-    ID_TOKEN = "id_token"  # noqa: S105
-    TELEGRAM_TOKEN = "telegram_token"  # noqa: S105
+    ID_TOKEN = "id_token"
+    TELEGRAM_TOKEN = "telegram_token"
 
     @classmethod
     def get_identifier_type(cls, method: AuthSecret) -> AuthIdentifier | None:

@@ -101,20 +101,15 @@ class OTPRequest(Identifier):
         return {**given, "channel_type": channels[kind]}
 
 
-class _Record(BaseModel):
-    """What every record of USSO has."""
+class UserIdentifierSchema(BaseModel):
+    """An identifier of a user. Servers may leave out what can be read off the user."""
 
-    uid: str
-    created_at: datetime
-    updated_at: datetime
-    is_deleted: bool
+    uid: str | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    is_deleted: bool = False
     meta_data: dict[str, Any] | None = None
-    tenant_id: str
-
-
-class UserIdentifierSchema(_Record):
-    """An identifier of a user."""
-
+    tenant_id: str | None = None
     type: AuthIdentifier
     identifier: str
     verified_at: datetime | None = Field(
@@ -124,9 +119,15 @@ class UserIdentifierSchema(_Record):
     is_active: bool = True
 
 
-class UserResponse(_Record):
+class UserResponse(BaseModel):
     """A user, as USSO's API tells it."""
 
+    uid: str
+    created_at: datetime
+    updated_at: datetime
+    is_deleted: bool = False
+    meta_data: dict[str, Any] | None = None
+    tenant_id: str
     name: str | None = None
     roles: list[str]
     scopes: list[str] | None = None

@@ -34,7 +34,7 @@ class UserData(BaseModel):
     nbf: int | None = None
     exp: int | None = None
     jti: str | None = None
-    token_type: TokenType | str | None = None
+    token_type: TokenType | str | None = Field(default=None, union_mode="left_to_right")
     session_id: str | None = None
     tenant_id: str | None = None
     workspace_id: str | None = None
@@ -52,14 +52,15 @@ class UserData(BaseModel):
         if not isinstance(data, dict):
             return data
         given: dict[str, Any] = {str(name): value for name, value in data.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-        claims: dict[str, Any] = given.pop("claims", None) or {}
+        # What users wrote about themselves must not pass for what the issuer says of them.
+        nested = {"claims": given.pop("claims")} if "claims" in given else {}
         fields = {name: value for name, value in given.items() if name in cls.model_fields}
         others = {name: value for name, value in given.items() if name not in cls.model_fields}
         declared = {name: value for name, value in fields.items() if value is not None}
         for name in ("roles", "scopes", "amr"):
             if name in fields and fields[name] is None:
                 del fields[name]
-        return {**fields, "claims": {**claims, **declared, **others}}
+        return {**fields, "claims": {**declared, **others, **nested}}
 
     @property
     def user_id(self) -> str:

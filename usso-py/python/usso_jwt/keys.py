@@ -110,10 +110,7 @@ class AbstractKey:
         self.algorithm = algorithm or _default_algorithm(_native.public_jwk(self._der))
         if normalize_alg(self.algorithm) not in self.SUPPORTED_ALGORITHMS:
             raise ValueError(f"the key is no {type(self).__name__}")
-        name = jose_name(self.algorithm)
-        # A public key, and one for another algorithm, cannot sign.
-        _native.sign(name, self._der, b"")
-        self._jwk = dict(_native.public_jwk(self._der, name))
+        self._jwk = dict(_native.public_jwk(self._der, jose_name(self.algorithm)))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(kid={self.kid!r})"

@@ -30,7 +30,7 @@ class Seen:
 class Answer:
     """What to answer. `None` for `status` closes the connection instead.
 
-    A body in a tuple is sent again and again, slowly and without end.
+    A body in a tuple is sent again and again, slowly, for 5 s.
     """
 
     status: int | None = 200
@@ -93,8 +93,11 @@ def loopback() -> Iterator[Loopback]:
             self.send_response(answer.status or 200)
             self.send_header("Content-Length", "1000000")
             self.end_headers()
-            while not closed.wait(0.01):
+            for _ in range(500):
+                if closed.wait(0.01):
+                    break
                 self.wfile.write(answer.body[0])
+            self.close_connection = True
 
         def chunks(self) -> Iterator[bytes]:
             while size := int(self.rfile.readline(), 16):

@@ -14,6 +14,7 @@ import pytest
 from client.loopback import API, Answer
 from cryptography.hazmat.primitives import serialization as pem
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+
 from usso.exceptions import PermissionDenied, USSOException
 from usso.utils import (
     generate_agent_jwt,
@@ -332,6 +333,14 @@ def test_a_new_agent_gets_a_new_key_that_never_leaves(sso):
     assert b"PRIVATE" not in sso.seen[0].body
 
 
+def test_an_agent_is_not_registered_with_another_kind_of_key(sso):
+    key = ec.generate_private_key(ec.SECP256R1())
+    other = key.private_bytes(pem.Encoding.PEM, pem.PrivateFormat.PKCS8, pem.NoEncryption())
+    with pytest.raises(ValueError, match="must be an Ed25519 key"):
+        register_agent("once", name="n", scopes=[], private_key=other, base_url=sso.url)
+    assert sso.seen == []
+
+
 def test_a_key_given_as_der_comes_back_as_pem(sso):
     answer = register_agent("once", name="n", scopes=[], private_key=DER, base_url=sso.url)
     assert answer["private_key"] == PEM
@@ -360,6 +369,6 @@ def test_an_sso_that_does_not_answer_is_an_error_of_httpx(sso):
 
 @pytest.mark.parametrize("jwt", ["", "a b", "secret\r\nx: 1", "sécret"])
 def test_a_jwt_that_no_header_carries_is_not_shown(jwt):
-    with pytest.raises(ValueError, match="^jwt is empty, too long or has characters") as raised:
+    with pytest.raises(ValueError, match=r"^jwt is empty, too long or has characters") as raised:
         get_agent_token(jwt, "https://sso.example")
     assert "secret" not in str(raised.value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 from client.loopback import API, Answer, Loopback, rotating
+
 from usso.client import AsyncUssoClient, UssoClient
 
 SECRET_HEADERS = {"authorization", "x-api-key", "cookie"}
@@ -118,8 +119,10 @@ def test_a_redirect_within_the_sso_carries_the_credential(make, sso):
 
 def test_redirects_without_end_are_given_up_on(make, sso):
     sso.routes["GET /thing"] = redirect("/thing")
+    settings = {"follow_redirects": True, "max_redirects": 3}
     with pytest.raises(httpx.TooManyRedirects):
-        make(api_key="k1", usso_base_url=sso.url, follow_redirects=True).get("/thing")
+        make(api_key="k1", usso_base_url=sso.url, **settings).get("/thing")
+    assert len(sso.seen) == 1 + 3
 
 
 def test_a_redirect_of_the_refresh_does_not_carry_the_refresh_token(make, sso, stranger):

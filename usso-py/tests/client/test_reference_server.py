@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
+
 from usso.client.base_client import jwt_from_token, payload_scopes
 from usso.exceptions import USSOException
 from usso.utils.string_utils import get_authorization_scheme_param

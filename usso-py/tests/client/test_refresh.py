@@ -9,7 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 from client.loopback import API, Answer, Loopback, rotating
+
 from usso.client import AsyncUssoClient, UssoClient
+from usso.client.base_client import BaseUssoClient
 from usso.exceptions import USSOException
 
 REFRESH = f"{API}/auth/refresh"
@@ -116,22 +118,45 @@ def test_threads_refused_at_once_cause_one_refresh(client, sso):
     assert (statuses, refreshes(sso)) == ([200] * 10, ["r0", "r1"])
 
 
-def test_those_who_wait_for_a_refresh_share_its_failure(make, sso):
-    second = threading.Event()
+def test_a_late_refusal_of_the_token_before_causes_no_refresh(client, sso):
+    client.get("/thing")
+    refreshed = threading.Event()
+
+    def thing(seen):
+        if seen.headers["authorization"] != "Bearer a1":
+            refreshed.set()
+            return Answer(200)
+        if seen.path == "/thing?late":
+            refreshed.wait(5)
+        return Answer(401)
+
+    sso.routes["GET /thing"] = thing
+    with ThreadPoolExecutor(2) as pool:
+        late, early = pool.map(client.get, ["/thing?late", "/thing"])
+    assert (late.status_code, early.status_code, refreshes(sso)) == (200, 200, ["r0", "r1"])
+
+
+def test_those_who_wait_for_a_refresh_share_its_failure(make, sso, monkeypatch):
+    waiting, second = threading.Semaphore(0), threading.Event()
+    needs_token = BaseUssoClient._needs_token
+
+    def counted(self, request):
+        waiting.release()
+        return needs_token(self, request)
 
     def fail(seen):
         if len(sso.to(REFRESH)) > 1:
             second.set()
-        # Long enough that all have joined before this ends.
-        second.wait(1)
+        elif all(waiting.acquire(timeout=5) for _ in range(5)):
+            # All are here; one that does not join sends its own refresh now.
+            second.wait(0.3)
         return Answer(503, {"error_code": "store.busy"})
 
+    monkeypatch.setattr(BaseUssoClient, "_needs_token", counted)
     sso.routes[f"POST {REFRESH}"] = fail
     client = make(refresh_token="r0", usso_base_url=sso.url)
-    barrier = threading.Barrier(5)
 
     def work(_):
-        barrier.wait()
         with pytest.raises(USSOException) as raised:
             client.get("/thing")
         return raised.value.error_code
@@ -154,6 +179,16 @@ def test_a_copy_made_later_shares_the_tokens(make, client, sso, stranger):
     copy.get("/thing")
     assert sso.to("/thing")[0].headers["authorization"] == "Bearer a1"
     assert stranger.seen == []
+
+
+def test_a_refresh_carries_the_refresh_token_only(make, sso):
+    rotating(sso)
+    own = {"Authorization": "Bearer own", "x-api-key": "own", "x-tenant": "t"}
+    settings = {"headers": own, "cookies": {"sid": "secret"}}
+    make(refresh_token="r0", usso_base_url=sso.url, **settings).get_session()
+    headers = sso.to(REFRESH)[0].headers
+    assert headers.keys() & {"authorization", "x-api-key", "cookie"} == set()
+    assert headers["x-tenant"] == "t"
 
 
 # What comes back.
@@ -314,7 +349,7 @@ def test_a_refused_access_token_is_refreshed_and_the_request_repeated(client, ss
     refusing(sso, "a1")
     answer = client.post("/thing", json={"a": 1})
     assert answer.status_code == 200
-    assert [seen.body for seen in sso.to("/thing")] == [b'{"a":1}'] * 2
+    assert [seen.json() for seen in sso.to("/thing")] == [{"a": 1}] * 2
 
 
 def test_a_second_refusal_is_the_answer(client, sso):

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 
 import pytest
 from client.loopback import API, Answer
+
 from usso.exceptions import USSOException
 from usso.scope_catalog import (
     fetch_client_credentials_token,

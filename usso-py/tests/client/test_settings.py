@@ -7,6 +7,7 @@ import sys
 
 import httpx
 import pytest
+
 from usso.client import AsyncUssoClient, UssoClient
 from usso.utils import wire
 
@@ -136,7 +137,7 @@ def test_a_copy_takes_over_headers_and_keeps_its_own(kind):
 
 def test_the_helpers_of_agents_do_not_import_httpx():
     program = "import sys, usso.utils, usso.scope_catalog; sys.exit('httpx' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", program], check=False)  # noqa: S603
+    done = subprocess.run([sys.executable, "-c", program], check=False)
     assert done.returncode == 0
 
 

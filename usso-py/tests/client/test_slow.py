@@ -7,6 +7,7 @@ import asyncio
 import httpx
 import pytest
 from client.loopback import API, Answer
+
 from usso.utils import get_agent_token, get_agent_token_async, wire
 
 DRIP = Answer(200, (b" ",))

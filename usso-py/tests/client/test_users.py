@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from client.loopback import API, Answer
+
 from usso.exceptions import USSOException
 from usso.schemas import UserResponse
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from compat.compat_server import Server, running
+
 from usso import _native
 
 ISSUER = "https://sso.example"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import socket
 import threading
@@ -10,6 +11,7 @@ from collections.abc import Callable
 
 import pytest
 from compat.compat_server import Server
+
 from usso.api_key import fetch_api_key_data, fetch_api_key_data_async
 from usso.exceptions import USSOException
 from usso.user import UserData
@@ -129,7 +131,8 @@ def test_a_redirect_does_not_take_the_key_elsewhere(ask: Asking, server: Server)
 
 
 def test_an_answer_that_is_packed_is_not_unpacked(ask: Asking, server: Server) -> None:
-    server.answer = lambda: (200, {"content-encoding": "gzip"}, b"x")
+    packed = gzip.compress(b'{"sub": "service:1"}')
+    server.answer = lambda: (200, {"content-encoding": "gzip"}, packed)
     assert refused(ask, server.url).status_code == 503
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from usso import _native, authorization
 from usso.authorization import (
     PRIVILEGE_LEVELS,
@@ -56,6 +57,13 @@ def test_a_strict_path_is_compared_from_the_left_and_lengths_that_differ_are_no_
     assert is_path_match("media/*", "media/a/b", strict=True)
     assert not is_path_match("files", "media/files", strict=True)
     assert not is_path_match("media/files", "files", strict=True)
+
+
+def test_a_strict_decision_compares_paths_from_the_left() -> None:
+    assert check_access(["read:files"], "media/files")
+    assert not check_access(["read:files"], "media/files", strict=True)
+    assert not is_authorized("read:files", "media/files", strict=True)
+    assert is_authorized("read:media/*", "media/files", strict=True)
 
 
 @pytest.mark.parametrize("requested", ["*", "", "a//files", "files/", "../files", "%2e%2e/files"])

@@ -9,8 +9,10 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from pydantic import ValidationError
+
 from usso.config import AuthConfig
 from usso_jwt import JWTConfig
+from usso_jwt.algorithms import convert_key_to_jwk
 from usso_jwt.enums import Algorithm
 from usso_jwt.exceptions import JWTError
 from usso_jwt.schemas import JWT
@@ -166,6 +168,9 @@ def test_a_key_for_another_algorithm_is_refused(pem: str) -> None:
     curve = pem_of(ec.generate_private_key(ec.SECP384R1()))
     assert JWTConfig(key=curve, type=Algorithm.ES384).algorithm == "ES384"
     refused(key=curve, type=Algorithm.ES256)
+    jwk = {name: part for name, part in convert_key_to_jwk(curve).items() if name != "alg"}
+    assert JWTConfig(key=jwk, type=Algorithm.ES384).jwk == jwk
+    refused(key=jwk, type=Algorithm.ES256)
 
 
 def test_an_rsa_key_may_be_for_pss() -> None:

@@ -7,6 +7,7 @@ import threading
 
 import pytest
 from compat.compat_server import Server
+
 from usso import _native
 from usso.exceptions import USSOException
 from usso_jwt import _jwks

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
+
 from usso import enums, schemas, user
 from usso.enums import AuthIdentifier, AuthSecret, ChannelType
 from usso.schemas import Identifier, LoginRequest, OTPRequest, Secret, UserResponse

@@ -6,6 +6,7 @@ import sys
 import time
 
 import pytest
+
 from usso.enums import AuthIdentifier
 from usso.utils.validators import (
     canonicalize_identifier,
@@ -191,6 +192,7 @@ def test_a_username_has_one_spelling(name: str, canonical: str) -> None:
         "ab",
         "a" * 31,
         "a" * 100_000,
+        "ann" + " " * 100 + "b",
         "ann.",
         ".ann",
         "-ann",

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from client.loopback import Answer, Loopback, Seen, loopback
 from core.tokens import AUDIENCE, Signer, b64, signer
-
 from usso import APIHeaderConfig, AuthConfig, UserData, UssoAuth, _transport
 from usso._native import Request
 from usso.exceptions import TokenInvalid, USSOException, VerifierUnavailable
@@ -49,7 +48,10 @@ def keyed(sso: Loopback, **settings: Any) -> UssoAuth[UserData]:
 
 def asked(sso: Loopback) -> list[str]:
     """The keys the SSO was asked about. Its own keys may have been fetched meanwhile."""
-    assert {(seen.method, seen.path) for seen in sso.seen} <= {("POST", VERIFY), ("GET", "/jwks.json")}
+    assert {(seen.method, seen.path) for seen in sso.seen} <= {
+        ("POST", VERIFY),
+        ("GET", "/jwks.json"),
+    }
     return [seen.json()["api_key"] for seen in sso.to(VERIFY)]
 
 
@@ -87,8 +89,19 @@ def test_a_key_is_found_in_its_header_and_as_a_bearer(auth: Any, sso: Loopback) 
 
 
 FOREIGN = [
-    *("Basic dXNlcjpwYXNzd29yZA==", "basic dXNlcjpwYXNzd29yZA==", "Digest username=u", "Negotiate YII="),
-    *("AWS4-HMAC-SHA256 Credential=AKIA/x", "ApiKey " + KEY, "Token " + KEY, "dXNlcjpwYXNzd29yZA==", KEY),
+    *(
+        "Basic dXNlcjpwYXNzd29yZA==",
+        "basic dXNlcjpwYXNzd29yZA==",
+        "Digest username=u",
+        "Negotiate YII=",
+    ),
+    *(
+        "AWS4-HMAC-SHA256 Credential=AKIA/x",
+        "ApiKey " + KEY,
+        "Token " + KEY,
+        "dXNlcjpwYXNzd29yZA==",
+        KEY,
+    ),
     *("Bearer ghp_16C7e42F292c6912E7710c838347Ae178B4a", "Bearer xoxb-1234-5678-abcdefghijkl"),
     *("Bearer dXNlcjpwYXNzd29yZA==", "Bearer usso_sk_", "Bearer usso_sk", "Bearer usso_sk_short"),
     *("Bearer USSO_SK_0123456789abcdef", "Bearer " + KEY + "!", "Bearer " + KEY + " x", "Bearer"),
@@ -98,14 +111,14 @@ FOREIGN = [
 
 
 @pytest.mark.parametrize("value", FOREIGN)
-def test_s3_other_credentials_never_leave_the_process(
-    auth: Any, sso: Loopback, value: str
-) -> None:
+def test_s3_other_credentials_never_leave_the_process(auth: Any, sso: Loopback, value: str) -> None:
     refused(lambda: auth.authenticate(request(("authorization", value.encode()))))
     assert sso.seen == []
 
 
-@pytest.mark.parametrize("value", [value.removeprefix("Bearer ") for value in FOREIGN if value.strip()])
+@pytest.mark.parametrize(
+    "value", [value.removeprefix("Bearer ") for value in FOREIGN if value.strip()]
+)
 def test_s3_they_do_not_as_tokens_either(auth: Any, sso: Loopback, value: str) -> None:
     if value != KEY:
         refused(lambda: auth.user_data_from_token(value))
@@ -113,7 +126,9 @@ def test_s3_they_do_not_as_tokens_either(auth: Any, sso: Loopback, value: str) -
     assert sso.seen == []
 
 
-@pytest.mark.parametrize("value", ["secret", "s" * 15, "s" * 513, "a b" * 10, KEY + "\u00e9", KEY + ":"])
+@pytest.mark.parametrize(
+    "value", ["secret", "s" * 15, "s" * 513, "a b" * 10, KEY + "\u00e9", KEY + ":"]
+)
 def test_s3_what_cannot_be_a_key_is_not_sent_from_the_key_s_header_either(
     auth: Any, sso: Loopback, value: str
 ) -> None:
@@ -178,7 +193,8 @@ def test_a_redirect_is_not_followed(auth: Any, sso: Loopback) -> None:
         for status in (301, 302, 307, 308):
             moved = Answer(status, {}, {"Location": f"{stranger.url}{VERIFY}"})
             sso.routes[f"POST {VERIFY}"] = moved
-            code = refused(lambda: auth.user_data_from_api_key(f"usso_sk_{status:016}"), 503)
+            key = f"usso_sk_{status:016}"
+            code = refused(lambda key=key: auth.user_data_from_api_key(key), 503)
             assert code == "opaque.unavailable"
         assert stranger.seen == []
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from client.loopback import Answer, Loopback, loopback
 from core.tokens import ABSENT, AUDIENCE, ISSUER, Signer, refusal, signer
-
 from usso import APIHeaderConfig, AuthConfig, ConfigError, HeaderConfig, JWTConfig, UssoAuth
 from usso.config import JWTHeaderConfig, is_container
 
@@ -54,7 +54,9 @@ def test_the_base_url_of_the_environment_names_issuer_and_keys(
 
 
 def test_one_configuration_of_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("JWT_CONFIG", json.dumps({"jwks_url": "https://a.example/k", "audience": "x"}))
+    monkeypatch.setenv(
+        "JWT_CONFIG", json.dumps({"jwks_url": "https://a.example/k", "audience": "x"})
+    )
     monkeypatch.setenv("USSO_BASE_URL", "https://b.example")
     assert url_of(UssoAuth()) == ["https://a.example/k"]
     assert AuthConfig().jwks_url == "https://a.example/k"
@@ -156,9 +158,7 @@ def test_a_key_prefix_that_cannot_be_used_is_an_error_that_names_it() -> None:
 
 
 @pytest.mark.parametrize("config", [5, b"{}", "text", '["a"]', '"a"', [], [5], ["x"], None])
-def test_what_is_no_configuration_is_refused(
-    config: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_no_configuration_is_refused(config: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JWT_CONFIG", "none of its business")
     with pytest.raises(ValueError):
         UssoAuth(config)
@@ -268,7 +268,9 @@ def test_s5_the_keys_of_one_issuer_do_not_sign_for_another(ed: Signer) -> None:
 
 def test_s5_the_audience_of_one_issuer_is_not_that_of_another(ed: Signer) -> None:
     other = signer("EdDSA", number=1)
-    auth = UssoAuth([ed.config(audience="a"), other.config(issuer="https://b.example", audience="b")])
+    auth = UssoAuth(
+        [ed.config(audience="a"), other.config(issuer="https://b.example", audience="b")]
+    )
     assert auth.verify(ed.mint(aud="a")).sub == "user:1"
     assert refusal(auth.verify, ed.mint(aud="b")) == "token.audience"
     assert refusal(auth.verify, other.mint(iss="https://b.example", aud="a")) == "token.audience"
@@ -279,7 +281,14 @@ def test_s5_the_audience_of_one_issuer_is_not_that_of_another(ed: Signer) -> Non
 
 def test_configurations_are_objects_dicts_and_json(ed: Signer) -> None:
     plain = {"jwks": ed.jwks, "issuer": ISSUER, "audience": AUDIENCE}
-    for config in (ed.config(), plain, json.dumps(plain), [ed.config()], [plain], [json.dumps(plain)]):
+    for config in (
+        ed.config(),
+        plain,
+        json.dumps(plain),
+        [ed.config()],
+        [plain],
+        [json.dumps(plain)],
+    ):
         assert UssoAuth(config).verify(ed.mint()).sub == "user:1"  # type: ignore[arg-type]
 
 
@@ -289,10 +298,12 @@ def test_one_configuration_may_name_several_issuers(ed: Signer) -> None:
     assert refusal(auth.verify, ed.mint(iss="https://c.example")) == "token.unknown_issuer"
 
 
-@pytest.mark.parametrize("changes", [{}, {"leeway": 5}, {"realm": "b"}, {"public_url": "https://b.c"}])
+@pytest.mark.parametrize(
+    "changes", [{}, {"leeway": 5}, {"realm": "b"}, {"public_url": "https://b.c"}]
+)
 def test_configurations_that_contradict_are_refused(ed: Signer, changes: dict[str, Any]) -> None:
     issuer = "https://b.example" if changes else ISSUER
-    with pytest.raises(ConfigError, match="twice|disagree"):
+    with pytest.raises(ConfigError, match=r"twice|disagree"):
         UssoAuth([ed.config(), ed.config(issuer=issuer, **changes)])
 
 
@@ -307,7 +318,12 @@ def test_containers_and_this_machine_are_reached_without_tls(url: str) -> None:
 @pytest.mark.parametrize(
     "url",
     [
-        *("http://sso.example/k", "http://192.168.1.1/k", "http://[2001:db8::1]/k", "http://10.0.0.1/"),
+        *(
+            "http://sso.example/k",
+            "http://192.168.1.1/k",
+            "http://[2001:db8::1]/k",
+            "http://10.0.0.1/",
+        ),
         *("http://134744072/k", "http://0x08080808/k", "http://01002004010/k"),
     ],
 )
@@ -323,16 +339,16 @@ def test_no_other_host_is_unless_it_is_said_aloud() -> None:
 
 
 def test_credentials_are_where_the_headers_say() -> None:
-    class Request:
-        headers = {"x-token": "t", "authorization": "Basic dTpw", "x-api-key": "k"}
-        cookies = {"usso-access-token": "c"}
-
+    request = SimpleNamespace(
+        headers={"x-token": "t", "authorization": "Basic dTpw", "x-api-key": "k"},
+        cookies={"usso-access-token": "c"},
+    )
     config = AuthConfig(jwks_url="https://a.example/k", audience="x")
-    assert (config.get_jwt(Request()), config.get_api_key(Request())) == ("c", "k")
+    assert (config.get_jwt(request), config.get_api_key(request)) == ("c", "k")
     own = AuthConfig(
         jwks_url="https://a.example/k", audience="x", jwt_header=HeaderConfig(header_name="x-token")
     )
-    assert own.get_jwt(Request()) == "t"
+    assert own.get_jwt(request) == "t"
 
 
 def _now() -> int:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from core.tokens import AUDIENCE, ISSUER, Signer, refusal, signer
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import ValidationError
-
 from usso import AuthConfig, UssoAuth, _native
 
 ALGORITHMS = ["EdDSA", "ES256", "ES384", "RS256"]
@@ -61,7 +61,15 @@ def test_s1_whoever_knows_the_public_key_cannot_sign_with_it(algorithm: str, spe
     "text",
     [
         *("your-ed25519-public-key", "secret", "x", "", " ", "MCowBQYDK2VwAyEA", "-----BEGIN"),
-        *("-----BEGIN PUBLIC KEY-----", "BEGIN PUBLIC KEY", "\x00", "\ud800", '"quoted"', "[]", "1"),
+        *(
+            "-----BEGIN PUBLIC KEY-----",
+            "BEGIN PUBLIC KEY",
+            "\x00",
+            "\ud800",
+            '"quoted"',
+            "[]",
+            "1",
+        ),
         *(b"your-ed25519-public-key", b"\xff\xfe", b"0" * 32, bytearray(b"x"), 7, ["x"], object()),
     ],
 )
@@ -83,7 +91,7 @@ def test_s1_hmac_cannot_be_asked_for(name: str) -> None:
 
 @pytest.mark.parametrize("secret", [{"kty": "oct", "k": "c2VjcmV0"}, {"kty": "oct", "k": ""}])
 def test_s1_a_shared_secret_in_a_jwk_is_no_setting(secret: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="secret|private|key"):
+    with pytest.raises(ValueError, match=r"secret|private|key"):
         key_auth(secret)
     with pytest.raises(ValueError, match="no usable key"):
         signer("EdDSA").auth(jwks={"keys": [{**secret, "kid": "k1"}]})
@@ -123,6 +131,17 @@ def test_der_pem_and_jwk_are_the_same_key(algorithm: str) -> None:
     assert {name: value for name, value in of_der.items() if name in members} == expected
     assert key_auth(of_der).verify(one.mint()).sub == "user:1"
     assert "d" not in _native.public_jwk(one.private_pem)
+
+
+def test_der_is_read_to_its_last_byte() -> None:
+    """Which may be one that is white space in a text."""
+    for last in b"\t\n\x0c\r ":
+        pair = Ed25519PrivateKey.generate()
+        while pair.public_key().public_bytes_raw()[-1] != last:
+            pair = Ed25519PrivateKey.generate()
+        one = Signer("EdDSA", pair)
+        assert _native.public_jwk(one.der)["x"] == one.jwk["x"]
+        assert _native.spki_kid(one.der) == _native.spki_kid(one.pem)
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "PS256"])

@@ -9,9 +9,8 @@ import time
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
 from core.tokens import ABSENT, AUDIENCE, ISSUER, Signer, signer
-
+from pydantic import BaseModel
 from usso import UserData, UssoAuth
 from usso.exceptions import PermissionDenied
 from usso.user import TokenType
@@ -39,7 +38,14 @@ CLAIM_SETS: list[dict[str, Any]] = [
     {"claims": "text"},
     {"claims": None},
     {"x": {"y": [1, 2.5, None, {"z": "\U0001f600"}]}, "n": 2**63, "big": 2**70, "half": -0.5},
-    {"self": 1, "cls": 2, "data": 3, "model_config": 4, "__dict__": {"sub": "x"}, "model_fields": 5},
+    {
+        "self": 1,
+        "cls": 2,
+        "data": 3,
+        "model_config": 4,
+        "__dict__": {"sub": "x"},
+        "model_fields": 5,
+    },
 ]
 
 
@@ -188,7 +194,10 @@ def test_claims_that_do_not_fit_the_app_s_type_are_refused(ed: Signer) -> None:
 
 @pytest.mark.parametrize("nested", ["text", 1, ["a"], True, [["sub", "user:2"]]])
 def test_a_claim_named_claims_of_any_type_raises_nothing(ed: Signer, nested: Any) -> None:
-    for user in (ed.auth().verify_token(ed.mint(claims=nested)), as_employee(ed, ed.mint(claims=nested))):
+    for user in (
+        ed.auth().verify_token(ed.mint(claims=nested)),
+        as_employee(ed, ed.mint(claims=nested)),
+    ):
         assert user.claims["claims"] == nested
 
 

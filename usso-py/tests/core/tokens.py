@@ -13,7 +13,6 @@ from typing import Any
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
-
 from usso import AuthConfig, UssoAuth
 from usso._verifier import Verifier
 from usso.exceptions import USSOException
@@ -101,7 +100,9 @@ class Signer:
     def hmac_token(self, secret: bytes, algorithm: str = "HS256", **changes: Any) -> str:
         """Makes a token whose "signature" anybody who knows the public key can make."""
         digest = {"HS256": hashlib.sha256, "HS384": hashlib.sha384, "HS512": hashlib.sha512}
-        message = f"{b64(json.dumps(self.header(alg=algorithm)))}.{b64(json.dumps(claims(**changes)))}"
+        message = (
+            f"{b64(json.dumps(self.header(alg=algorithm)))}.{b64(json.dumps(claims(**changes)))}"
+        )
         return f"{message}.{b64(hmac.digest(secret, message.encode(), digest[algorithm]))}"
 
     def config(self, **settings: Any) -> AuthConfig:
@@ -155,7 +156,7 @@ def claims(**changes: Any) -> dict[str, Any]:
 
 
 def refusal(verify: Any, token: Any) -> str:
-    """Gives the code a token is refused with. Fails for a good token and for any other exception."""
+    """Gives the code a token is refused with. Fails for good tokens and other exceptions."""
     try:
         verify(token)
     except USSOException as error:

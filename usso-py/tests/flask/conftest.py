@@ -8,9 +8,10 @@ from contextlib import ExitStack
 import httpx
 import pytest
 from flask import Flask
+from wsgi import serve_wsgi
+
 from usso.config import AuthConfig
 from usso.integrations.flask import USSO
-from wsgi import serve_wsgi
 
 Serve = Callable[[Flask], httpx.Client]
 

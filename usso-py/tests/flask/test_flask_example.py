@@ -9,6 +9,7 @@ from types import ModuleType
 import httpx
 import pytest
 from conftest_server import Server
+
 from usso.testing import Issuer
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "flask" / "app.py"

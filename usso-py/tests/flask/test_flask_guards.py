@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from flask import Blueprint, Flask, g
 from flask.views import MethodView
+
 from usso.config import AuthConfig
 from usso.exceptions import PermissionDenied, USSOException
 from usso.integrations.flask import USSO, current_claims, current_user

@@ -9,6 +9,7 @@ import httpx
 import pytest
 import table
 from flask import Blueprint, Flask, make_response
+
 from usso import _native
 from usso._verifier import Verifier
 from usso.auth import UssoAuth

@@ -5,9 +5,10 @@ from __future__ import annotations
 import table
 from flask import Flask, g
 from pydantic import BaseModel
+from wsgi import serve_wsgi
+
 from usso import _native
 from usso.integrations.flask import USSO, current_claims, current_user
-from wsgi import serve_wsgi
 
 # What WSGI, werkzeug's server and Flask do with a request before an app sees it.
 EXCUSED: dict[str, tuple[int, ...]] = {

@@ -308,8 +308,9 @@ impl Calls {
         self.clock.set(now);
         if let Some(keys_at_hand) = &self.keys
             && presented.is_opaque()
+            && let Some(answer) = self.judge_key(keys_at_hand, presented, now, keys)
         {
-            return self.judge_key(keys_at_hand, presented, now, keys);
+            return answer;
         }
         if let Some(answer) = self.recalled(presented, now) {
             return answer;
@@ -334,26 +335,28 @@ impl Calls {
         }
     }
 
+    /// Judges what is no signed token; `None` if it is no key by its form either.
     fn judge_key(
         &self,
         keys: &Keys,
         presented: &Presented<'_>,
         now: u64,
         wanted: Wanted,
-    ) -> Answer {
+    ) -> Option<Answer> {
         if presented.is_signed_key() {
-            return refused(VerifyError::Opaque(Error::Unrecognised));
+            return Some(refused(VerifyError::Opaque(Error::Unrecognised)));
         }
         let if_asked = wanted == Wanted::IsFetched;
         let numbered = |question| number(self.engines.len(), question);
-        match keys.ask(presented.token, presented.origin, if_asked, now) {
+        Some(match keys.ask(presented.token, presented.origin, if_asked, now) {
+            Asking::Done(Err(Error::Unrecognised)) => return None,
             Asking::Done(verdict) => {
                 self.verifier.vouched(presented, verdict, now).map_or_else(refused, Answer::Caller)
             }
             Asking::Fetch(question, request) => Answer::Fetch(numbered(question), request),
             Asking::LookUp(question, key) => Answer::LookUp(numbered(question), key),
             Asking::Wait(question) => Answer::Wait(numbered(question)),
-        }
+        })
     }
 
     /// The number among the questions about API keys, of one of those.

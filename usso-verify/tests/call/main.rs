@@ -3,6 +3,7 @@
 #![cfg(feature = "testing")]
 
 mod functions;
+mod requests;
 
 use serde_json::json;
 use usso_verify::call::{Answer, Calls, Refusal};
@@ -217,7 +218,7 @@ fn a_configuration_that_cannot_be_used_says_why() {
         (
             json!({"issuers": [{"issuer": "https://a", "audience": "b", "jwks": jwks,
                 "jwks_url": "https://a/k"}]}),
-            "contradicts",
+            "contradict",
         ),
         (
             json!({"issuers": [{"issuer": "https://a", "audience": "b",

@@ -108,7 +108,7 @@ class AsyncUssoClient(httpx.AsyncClient, BaseUssoClient):
     async def _send_once(
         self, request: httpx.Request, stream: bool, auth: AuthTypes | UseClientDefault | None
     ) -> httpx.Response:
-        if stream or not self._is_bounded(request):
+        if stream or not self._is_bounded(request, self.timeout):
             return await super().send(request, stream=stream, auth=auth, follow_redirects=False)
         try:
             with anyio.fail_after(wire.TOTAL_SECONDS):

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from httpx._client import UseClientDefault
     from httpx._types import AuthTypes
     from typing_extensions import Self
-    from usso_jwt.schemas import JWT
 
     from usso.exceptions import USSOException
     from usso.schemas import UserResponse
+    from usso_jwt.schemas import JWT
 
 LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=30.0)
 AHEAD_SECONDS = 30.0
@@ -103,7 +103,6 @@ class BaseUssoClient:
 
     headers: httpx.Headers
     follow_redirects: bool
-    timeout: httpx.Timeout
     api_key: str | None
     agent_id: str | None
     agent_private_key: str | bytes | None
@@ -210,12 +209,10 @@ class BaseUssoClient:
         is_default = follow_redirects is httpx.USE_CLIENT_DEFAULT
         return self.follow_redirects if is_default else bool(follow_redirects)
 
-    def _is_bounded(self, request: httpx.Request) -> bool:
+    def _is_bounded(self, request: httpx.Request, timeout: httpx.Timeout) -> bool:
         """Says whether an answer must be complete after 30 s: unless a timeout was chosen."""
-        return (
-            request.extensions.get("timeout", self.timeout.as_dict())
-            == wire.default_timeout().as_dict()
-        )
+        applies = request.extensions.get("timeout", timeout.as_dict())
+        return applies == wire.default_timeout().as_dict()
 
     def _is_ours(self, url: httpx.URL) -> bool:
         return wire.origin(url) == wire.origin(httpx.URL(self._base))

@@ -127,7 +127,7 @@ class UssoClient(httpx.Client, BaseUssoClient):
         if stream:
             return response
         try:
-            if self._is_bounded(request):
+            if self._is_bounded(request, self.timeout):
                 response.stream = _Bounded(response, deadline)
             response.read()
         except BaseException:

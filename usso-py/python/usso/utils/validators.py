@@ -28,6 +28,7 @@ _TELEGRAM = re.compile(r"[0-9]{5,15}\Z")
 _MAX_EMAIL = 254
 _MAX_LOCAL = 64
 _MAX_PHONE = 64
+_MAX_USERNAME = 64
 
 # fmt: off
 reserved = frozenset((
@@ -145,14 +146,12 @@ def validate_username(
     Between letters those do not count when it is compared with `reserved` names, which it must not
     be, and `bad_words`, which must not be in it.
     """
-    name = unicodedata.normalize("NFKC", username[:64]).strip().lower()
-    if len(username) > 64 or not name.isascii():
-        return False, "Only ASCII usernames are allowed.", None
-    if not _USERNAME.match(name):
+    name = unicodedata.normalize("NFKC", username[:_MAX_USERNAME]).strip().lower()
+    if len(username) > _MAX_USERNAME or not _USERNAME.match(name):
         return (
             False,
-            "A username has 3 to 30 letters and digits, with single dots, hyphens and underscores "
-            "between them.",
+            "A username has 3 to 30 letters and digits of ASCII, with single dots, hyphens and "
+            "underscores between them.",
             None,
         )
     letters = _letters(name)
