@@ -17,7 +17,7 @@ def install() -> Path:
     """Gives the folder, and fills it if it is not there."""
     if not (PUBLISHED / "usso").is_dir():
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
-        subprocess.run([*pip, "--target", str(PUBLISHED), *PACKAGES], check=True)  # noqa: S603
+        subprocess.run([*pip, "--target", str(PUBLISHED), *PACKAGES], check=True)
     return PUBLISHED
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import http.client
+import importlib.util
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from usso import _native
@@ -95,3 +99,13 @@ def serve_asgi(app: Any) -> Iterator[int]:
         finally:
             server.should_exit = True
             run.join(10)
+
+
+def load(path: Path) -> ModuleType:
+    """Loads an example as a module of its own."""
+    spec = importlib.util.spec_from_file_location(f"example_{path.parent.name}", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module

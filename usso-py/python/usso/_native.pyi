@@ -193,7 +193,7 @@ def explain_access(
 def scope_filters(
     granted: Sequence[str], path: str, action: str, anchored: bool = False
 ) -> list[dict[str, str]] | None:
-    """Gives the filters that apply: `[]` if nothing limits the caller, `None` if nothing is granted."""
+    """Gives the filters that apply: `[]` without a limit, `None` if nothing is granted."""
 
 def is_subset_scope(child: str, parent: str, anchored: bool = False) -> bool: ...
 def has_subset_scope(child: str, granted: Sequence[str], anchored: bool = False) -> bool: ...

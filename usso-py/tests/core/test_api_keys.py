@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from client.loopback import Answer, Loopback, Seen, loopback
 from core.tokens import AUDIENCE, Signer, b64, signer
+
 from usso import APIHeaderConfig, AuthConfig, UserData, UssoAuth, _transport
 from usso._native import Request
 from usso.exceptions import TokenInvalid, USSOException, VerifierUnavailable

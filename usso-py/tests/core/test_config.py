@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from client.loopback import Answer, Loopback, loopback
 from core.tokens import ABSENT, AUDIENCE, ISSUER, Signer, refusal, signer
+
 from usso import APIHeaderConfig, AuthConfig, ConfigError, HeaderConfig, JWTConfig, UssoAuth
 from usso.config import JWTHeaderConfig, is_container
 

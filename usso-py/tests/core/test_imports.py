@@ -85,7 +85,7 @@ django.setup()
 def run(code: str, *flags: str) -> str:
     """Runs code in a new interpreter, and gives what it prints."""
     script = f"import sys; sys.path.insert(0, {str(SOURCES)!r})\n{code}"
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [sys.executable, *flags, "-c", script],
         capture_output=True,
         text=True,

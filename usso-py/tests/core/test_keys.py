@@ -9,6 +9,7 @@ import pytest
 from core.tokens import AUDIENCE, ISSUER, Signer, refusal, signer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import ValidationError
+
 from usso import AuthConfig, UssoAuth, _native
 
 ALGORITHMS = ["EdDSA", "ES256", "ES384", "RS256"]

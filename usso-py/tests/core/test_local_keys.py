@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from core.tokens import ISSUER, signer
+
 from usso import APIHeaderConfig, UserData, UssoAuth, _verifier
 from usso._native import Request
 from usso.exceptions import PermissionDenied, TokenInvalid, USSOException, VerifierUnavailable

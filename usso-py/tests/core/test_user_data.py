@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from core.tokens import ABSENT, AUDIENCE, ISSUER, Signer, signer
 from pydantic import BaseModel
+
 from usso import UserData, UssoAuth
 from usso.exceptions import PermissionDenied
 from usso.user import TokenType

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from core.tokens import AUDIENCE, ISSUER, Signer, b64, refusal, signer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from usso import AuthConfig, UssoAuth, _native
 
 ROOT = Path(__file__).parents[3]

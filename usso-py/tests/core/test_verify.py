@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from core.tokens import ABSENT, AUDIENCE, ISSUER, Signer, b64, claims, refusal, signer
+
 from usso import UssoAuth
 from usso.exceptions import TokenExpired, TokenInvalid, USSOException
 

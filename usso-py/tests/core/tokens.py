@@ -13,6 +13,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
+
 from usso import AuthConfig, UssoAuth
 from usso._verifier import Verifier
 from usso.exceptions import USSOException

@@ -48,8 +48,6 @@ def http_refused(auth: UssoAuth[Any], error: USSOException, request: Request) ->
     Exception.__init__(made, error.detail)
     made.answer = (status, headers, body)
     made.status_code = status
-    # The body of an `HTTPException` is `{"detail": …}`.
-    made.detail = {"error_code": error.error_code, "message": error.message}  # pyright: ignore[reportAttributeAccessIssue]
     made.__dict__["headers"] = _joined(headers)
     return made
 

@@ -11,11 +11,11 @@ from fastapi.security.base import SecurityBase
 from pydantic import BaseModel
 from starlette.requests import HTTPConnection
 
-from usso._native import Claims, Refusal, Rule
+from usso._native import Claims, Refusal, Request, Rule
 from usso.auth import UssoAuth, require
 from usso.config import AvailableJwtConfigs
 from usso.exceptions import USSOException, of_refusal
-from usso.integrations._asgi import http_refused, native_request
+from usso.integrations._asgi import HTTPRefused, http_refused, native_request
 from usso.user import KINDS, UserData
 
 UserT = TypeVar("UserT", bound=BaseModel)
@@ -140,7 +140,7 @@ class USSOAuthentication(UssoAuth[UserT], SecurityBase):
             return self.user_of(claims)
         except USSOException as error:
             if self.raise_exception:
-                raise http_refused(self, error, native) from None
+                raise _refused(self, error, native) from None
             return None
 
     jwt_access_security_ws = usso_access_security
@@ -169,7 +169,7 @@ class USSOAuthentication(UssoAuth[UserT], SecurityBase):
                 claims = check(claims)
             user = None if claims is None else self.user_of(claims)
         except USSOException as error:
-            raise http_refused(self, error, native) from None
+            raise _refused(self, error, native) from None
         optional = check is None
         for name, value in self.verifier.native.response_headers(native, optional):
             response.headers.append(name, value)
@@ -183,6 +183,13 @@ def get_authenticator(
 ) -> USSOAuthentication[UserData]:
     """Makes the dependency that gives callers; `options` are those of `USSOAuthentication`."""
     return USSOAuthentication(config, **options)
+
+
+def _refused(auth: UssoAuth[Any], error: USSOException, request: Request) -> HTTPRefused:
+    """Makes the exception whose answer is FastAPI's: `{"detail": …}`, here with the code."""
+    made = http_refused(auth, error, request)
+    made.__dict__["detail"] = {"error_code": error.error_code, "message": error.message}
+    return made
 
 
 def _require_scopes(
