@@ -247,7 +247,7 @@ def _build(configs: list[AuthConfig], token_type: str | None) -> Verifier:
             raise ConfigError("the configurations disagree on where in a request credentials are")
         if config.leeway != first.leeway:
             raise ConfigError("the configurations disagree on `leeway`")
-        settings["issuers"] += config.settings(token_type)["issuers"]
+        settings["issuers"] += config.issuer_settings(token_type)
     settings["leeway"] = first.leeway
     keyed = [(config, key_settings(config)) for config in configs]
     keyed = [(config, keys) for config, keys in keyed if keys is not None]

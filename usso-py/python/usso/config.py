@@ -212,10 +212,9 @@ class AuthConfig(_JWTConfig):
         several = configs if isinstance(configs, list) else [configs]
         return [_read(config) for config in several]
 
-    def settings(self, token_type: str | None) -> dict[str, Any]:
+    def issuer_settings(self, token_type: str | None) -> list[dict[str, Any]]:
         """Gives the part of the verifier's settings that is about these issuers."""
-        issuers = [self._issuer(name, token_type) for name in self.issuers]
-        return {"issuers": issuers, "leeway": self.leeway}
+        return [self._issuer(name, token_type) for name in self.issuers]
 
     def _issuer(self, name: str, token_type: str | None) -> dict[str, Any]:
         keys: dict[str, Any] = {"jwks_url": self.jwks_url}

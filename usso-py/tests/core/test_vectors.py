@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from core.tokens import AUDIENCE, ISSUER, Signer, b64, refusal, signer
+from core.tokens import AUDIENCE, ISSUER, Signer, b64, refusal, signer, unb64
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from usso import AuthConfig, UssoAuth, _native
@@ -31,7 +31,7 @@ def name_of(vector: dict[str, Any]) -> str:
 @pytest.mark.parametrize("vector", JOSE["signatures"], ids=name_of)
 def test_published_signatures_hold_and_no_others(vector: dict[str, Any]) -> None:
     key, message = json.dumps(vector["jwk"]), vector["input"].encode()
-    signature = _decoded(vector["signature"])
+    signature = unb64(vector["signature"])
     assert _native.verify_signature(key, message, signature)
     assert not _native.verify_signature(key, message + b"A", signature)
     for at in range(len(signature)):
@@ -324,9 +324,3 @@ def _verifies(group: dict[str, Any], algorithm: str) -> Callable[[bytes, bytes],
     except ValueError:
         return lambda message, signature: False
     return lambda message, signature: _native.verify_signature(jwk, message, signature)
-
-
-def _decoded(segment: str) -> bytes:
-    import base64
-
-    return base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))

@@ -15,7 +15,6 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
 
 from usso import AuthConfig, UssoAuth
-from usso._verifier import Verifier
 from usso.exceptions import USSOException
 
 ISSUER = "https://sso.example"
@@ -23,6 +22,10 @@ AUDIENCE = "https://api.example"
 KID = "k1"
 ABSENT: Any = object()
 """Leaves a claim or a header member out."""
+
+
+def unb64(segment: str) -> bytes:
+    return base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
 
 
 def b64(data: str | bytes) -> str:
@@ -117,11 +120,6 @@ class Signer:
 
     def auth(self, **settings: Any) -> UssoAuth[Any]:
         return UssoAuth(self.config(**settings))
-
-    def verifier(self, **settings: Any) -> Verifier:
-        """A verifier with the settings that `AuthConfig` does not have."""
-        issuer = {"issuer": ISSUER, "audience": AUDIENCE, "jwks": self.jwks}
-        return Verifier({"issuers": [{**issuer, "profile": "usso_legacy"}], **settings})
 
 
 @cache
