@@ -245,10 +245,11 @@ def _build(configs: list[AuthConfig], token_type: str | None) -> Verifier:
     for config in configs:
         if guard_settings(config) != settings["guard"]:
             raise ConfigError("the configurations disagree on where in a request credentials are")
-        if config.leeway != first.leeway:
-            raise ConfigError("the configurations disagree on `leeway`")
+        for name in ("leeway", "jwks_cooldown"):
+            if getattr(config, name) != getattr(first, name):
+                raise ConfigError(f"the configurations disagree on `{name}`")
         settings["issuers"] += config.issuer_settings(token_type)
-    settings["leeway"] = first.leeway
+    settings |= {"leeway": first.leeway, "jwks_cooldown": first.jwks_cooldown}
     keyed = [(config, key_settings(config)) for config in configs]
     keyed = [(config, keys) for config, keys in keyed if keys is not None]
     header = None

@@ -95,8 +95,26 @@ class AuthConfig(_JWTConfig):
     Without arguments it is read from the environment: `JWT_CONFIG`, a JSON object with these
     members; or `USSO_BASE_URL` and `USSO_AUDIENCE`.
 
-    `issuer` is, unless it is set, scheme and host of `jwks_url`. `audience` has no default: set it,
-    or say `any_audience=True`. Raises `ValueError` for settings that contradict or are unknown.
+    | setting | default |
+    | --- | --- |
+    | `jwks_url`; or `jwks`, the keys themselves; or `key`, one public key in PEM or as a JWK | |
+    | `issuer`, the value of `iss` or several | scheme and host of `jwks_url` |
+    | `audience`, the value of `aud` or several, of which a token needs one | must be set |
+    | `any_audience`: instead of that; other services' tokens are good here then | `False` |
+    | `profile`: what kinds of tokens, see the README | `usso_legacy` |
+    | `algorithms`; or `type`, one of them | those of the keys |
+    | `tenant`: the `tenant_id` that tokens must have | any |
+    | `required_claims`: beside `iss`, `sub`, `exp` and `aud` | none |
+    | `maximum_age`: seconds since `iat` | none |
+    | `leeway`: seconds that clocks may differ, 0 to 120 | 30 |
+    | `jwks_cooldown`: seconds in which unknown keys are asked for once, 1 to 300 | 30 |
+    | `jwt_header`, `api_key_header`: where in a request credentials are | |
+    | `allow_origins`: other pages that may use the cookie | none |
+    | `public_url`: where clients reach the service; DPoP needs it | none |
+    | `realm`, `resource_metadata`: for challenges (RFC 9728) | `api`, none |
+    | `danger_allow_http`: take keys where others could exchange them | `False` |
+
+    Raises `ValueError` for settings that contradict or are unknown.
     """
 
     jwks: dict[str, Any] | None = None
@@ -108,6 +126,7 @@ class AuthConfig(_JWTConfig):
     tenant: str | None = None
     required_claims: list[str] = Field(default_factory=list[str])
     leeway: int = Field(default=30, ge=0, le=120)
+    jwks_cooldown: int = Field(default=30, ge=1, le=300)
     jwt_header: HeaderConfig | None = Field(default_factory=HeaderConfig)
     api_key_header: APIHeaderConfig | None = Field(default_factory=APIHeaderConfig)
     allow_origins: list[str] = Field(default_factory=list[str])

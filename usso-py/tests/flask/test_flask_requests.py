@@ -11,9 +11,7 @@ import table
 from flask import Blueprint, Flask, make_response
 
 from usso import _native
-from usso._verifier import Verifier
 from usso.auth import UssoAuth
-from usso.config import guard_settings
 from usso.integrations.flask import USSO, current_user
 from usso.testing import Issuer
 
@@ -142,11 +140,7 @@ def test_a_known_key_is_good_while_the_issuer_is_down(usso_server: Issuer, serve
 
 
 def test_a_new_key_of_the_issuer_is_found(usso_server: Issuer, serve) -> None:
-    config = usso_server.config()
-    auth = UssoAuth(config)
-    # The pause between fetches for unknown keys is 30 s by default.
-    settings = {**config.settings("access"), "guard": guard_settings(config), "jwks_cooldown": 1}
-    auth.verifier = Verifier(settings)
+    auth = UssoAuth(usso_server.config(jwks_cooldown=1))
     client, old = serve(guarded_by(auth)), usso_server.kid
     assert client.get("/me", headers=usso_server.authorization()).status_code == 200
     usso_server.rotate()
