@@ -1,18 +1,26 @@
 """FastAPI: what a route sees of its caller, and what a refused one gets."""
 
 import asyncio
+import base64
+import hashlib
+import json
+import time
+import uuid
 from collections.abc import Iterator
 from typing import Annotated, Any
 
+import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 from fastapi import Depends, FastAPI, Security, WebSocket
 from fastapi.responses import JSONResponse
 from fastapi.testclient import TestClient
 from pydantic import BaseModel
-from table import serve_asgi
+from table import exchange, serve_asgi
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from usso._native import check_jwk
 from usso.exceptions import InsufficientScope, TokenExpired, USSOException
 from usso.integrations.fastapi import EXCEPTION_HANDLERS, USSOAuthentication, get_authenticator
 from usso.schemas import UserData
@@ -269,3 +277,61 @@ def test_a_websocket_knows_its_caller_and_refuses_the_handshake(
 
         answers = asyncio.run(all_of_them())
     assert answers == ["user:alice", "401", "401", "403", "403", "user:1"]
+
+
+def test_an_exception_of_the_apps_own_verification_has_its_challenge(issuer: Issuer) -> None:
+    app = FastAPI(exception_handlers=EXCEPTION_HANDLERS)
+    auth = get_authenticator(issuer.config())
+
+    @app.get("/")
+    async def route() -> None:
+        await auth.averify("x")
+
+    answer = TestClient(app).get("/")
+    assert (answer.status_code, answer.json()["error_code"]) == (401, "token.malformed")
+    assert 'error="invalid_token"' in answer.headers["www-authenticate"]
+
+
+def test_tokens_of_another_type_are_taken_where_they_are_expected(issuer: Issuer) -> None:
+    app = FastAPI()
+    auth = USSOAuthentication(issuer.config(), expected_token_type="secure")
+    app.get("/")(_needs(auth))
+    client = TestClient(app)
+    secure = issuer.authorization(token_type="secure")
+    assert client.get("/", headers=secure).status_code == 200
+    assert client.get("/", headers=issuer.authorization()).status_code == 401
+    access = FastAPI()
+    access.get("/")(_needs(get_authenticator(issuer.config())))
+    assert TestClient(access).get("/", headers=secure).status_code == 401
+
+
+def test_a_proof_is_for_the_path_as_it_was_sent(issuer: Issuer) -> None:
+    auth = get_authenticator(issuer.config(public_url="https://api.example"))
+    app = FastAPI()
+
+    @app.get("/files/{name}")
+    async def route(name: str, user: UserData = Depends(auth)) -> str:
+        return name
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    jwk = jwt.algorithms.ECAlgorithm.to_jwk(key.public_key(), as_dict=True)
+    token = issuer.mint(cnf={"jkt": check_jwk(json.dumps(jwk))})
+    digest = hashlib.sha256(token.encode()).digest()
+    claims = {
+        "jti": str(uuid.uuid4()),
+        "htm": "GET",
+        "htu": "https://api.example/files/a%20b",
+        "iat": int(time.time()),
+        "ath": base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),
+    }
+    proof = jwt.encode(claims, key, "ES256", headers={"typ": "dpop+jwt", "jwk": jwk})
+    headers = [("authorization", f"DPoP {token}"), ("dpop", proof)]
+    with serve_asgi(app) as port:
+        status, answered, body = exchange(port, "GET", "/files/a%20b", headers)
+        assert (status, json.loads(body)) == (200, "a b")
+        # The same proof again is a replay, and the answer says both ways to authenticate.
+        status, answered, _ = exchange(port, "GET", "/files/a%20b", headers)
+    assert status == 401
+    challenges = answered["www-authenticate"]
+    assert 'Bearer realm="api"' in challenges
+    assert 'DPoP realm="api"' in challenges

@@ -54,6 +54,11 @@ fn a_request_is_verified_answered_and_checked() {
     assert_eq!((answer.status, answer.code), (401, "access.token_missing"));
     assert!(asked(&calls, [("x-nothing", "")]).is_none());
     assert_eq!(code(asked(&calls, [("authorization", "Basic YTpi")])), "access.scheme");
+    let malformed = code(asked(&calls, [("authorization", "Bearer a b")]));
+    assert_eq!(malformed, "access.authorization_malformed");
+    // Shared caches leave such answers alone by themselves (RFC 9111 §3.5).
+    let both = [("authorization", "Bearer a"), ("cookie", "a=b")];
+    assert!(calls.response_headers(&both, false).is_empty());
 }
 
 #[test]
@@ -89,15 +94,20 @@ fn the_headers_and_the_cookie_can_be_named() {
 
 #[test]
 fn a_header_that_means_something_else_cannot_carry_tokens() {
-    for guard in [
-        json!({"token_header": "Cookie"}),
-        json!({"token_header": ""}),
-        json!({"api_key_header": "authorization"}),
-        json!({"token_header": "x-api-key"}),
-        json!({"no_such": true}),
+    for (guard, named) in [
+        (json!({"token_header": "Cookie"}), "cookie"),
+        (json!({"token_header": ""}), "\"\""),
+        (json!({"token_header": "x token"}), "x token"),
+        (json!({"api_key_header": "authorization"}), "authorization"),
+        (json!({"token_header": "x-api-key"}), "x-api-key"),
+        (json!({"no_such": true}), "no_such"),
     ] {
-        let config = json!({"issuers": [], "guard": guard});
-        assert_eq!(Calls::new(&config.to_string()).unwrap_err().code, "config.invalid");
+        let config = json!({"issuers": [
+            {"issuer": "https://sso.example", "any_audience": true},
+        ], "guard": guard});
+        let refusal = Calls::new(&config.to_string()).unwrap_err();
+        assert_eq!(refusal.code, "config.invalid");
+        assert!(refusal.message.contains(named), "{}", refusal.message);
     }
 }
 
@@ -277,12 +287,12 @@ fn plain_http_is_for_keys_only_where_that_is_said() {
 #[test]
 fn tokens_of_usso_before_it_said_what_they_are_for_are_taken_where_asked_for() {
     let issuer = issuer();
-    let calls = |profile: &str| {
+    let calls = |profile: &str, token_type: &str| {
         let config = json!({"issuers": [{"issuer": "https://sso.example", "audience": AUDIENCE,
-            "profile": profile, "jwks": issuer.keys().to_jwks()}]});
+            "profile": profile, "token_type": token_type, "jwks": issuer.keys().to_jwks()}]});
         Calls::new(&config.to_string()).unwrap()
     };
-    let (legacy, strict) = (calls("usso_legacy"), calls("usso"));
+    let (legacy, strict) = (calls("usso_legacy", "access"), calls("usso", "access"));
     let code = |calls: &Calls, token: String| match calls.verify(&token.as_str().into(), NOW) {
         Answer::Caller(_) => "good",
         Answer::Refused(refusal) => refusal.code,
@@ -299,7 +309,11 @@ fn tokens_of_usso_before_it_said_what_they_are_for_are_taken_where_asked_for() {
         assert_eq!(code(&legacy, mint().typ(typ).sign()), "token.typ", "{typ}");
     }
     let other = mint().claim("token_type", "refresh").sign();
-    assert_eq!(code(&legacy, other), "token.token_type");
+    assert_eq!(code(&legacy, other.clone()), "token.token_type");
+    // Any other type must be there.
+    let refresh = calls("usso_legacy", "refresh");
+    assert_eq!(code(&refresh, other), "good");
+    assert_eq!(code(&refresh, mint().without("token_type").sign()), "token.token_type");
     for telling in ["nonce", "at_hash", "c_hash", "s_hash", "events"] {
         let id_token = mint().typ("JWT").without("token_type").claim(telling, "x").sign();
         assert_eq!(code(&legacy, id_token), "token.claim_invalid", "{telling}");
