@@ -245,6 +245,7 @@ fn who_is_asked_about_keys_must_be_said_and_be_safe_to_ask() {
         json!({"local": true, "verify_url": "https://sso.example/verify"}),
         json!({"verify_url": "http://usso:8000/verify"}),
         json!({"verify_url": "ftp://usso/verify", "danger_allow_http": true}),
+        json!({"verify_url": "http://usso@evil/verify", "danger_allow_http": true}),
         json!({"local": true, "prefixes": ["eyJ_"]}),
         json!({"local": true, "audience": []}),
     ] {
