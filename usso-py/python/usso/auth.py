@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Generic, Literal, TypeVar, overload
 
 from pydantic import BaseModel, ValidationError
+from typing_extensions import TypedDict
 
 from usso import _native
 from usso._native import Claims, Refusal, Request
@@ -20,6 +22,21 @@ from usso.config import (
 )
 from usso.exceptions import ConfigError, TokenInvalid, USSOException, of_refusal
 from usso.user import KINDS, UserData
+
+
+class Needed(TypedDict, total=False):
+    """What a route needs of its caller beside scopes. All of it must be there."""
+
+    roles: Sequence[str]
+    tenant: str | None
+    workspace: str | None
+    service: bool
+    """A service account."""
+    max_age: int | None
+    """How many seconds ago the caller may have signed in at most."""
+    acr: Sequence[str]
+    """One of these authentication context classes."""
+
 
 UserT = TypeVar("UserT", bound=BaseModel)
 
@@ -192,6 +209,16 @@ class UssoAuth(Generic[UserT]):
 
         headers = [("content-type", "application/json"), ("cache-control", "no-store")]
         return error.status_code, headers, json.dumps(error.body())
+
+    def get_request_jwt(self, request: Any) -> str | None:
+        """Gives the token of a request, unverified."""
+        found = (config.get_jwt(request) for config in self.jwt_configs)
+        return next((token for token in found if token), None)
+
+    def get_request_api_key(self, request: Any) -> str | None:
+        """Gives the API key of a request, unverified."""
+        found = (config.get_api_key(request) for config in self.jwt_configs)
+        return next((key for key in found if key), None)
 
     @staticmethod
     def is_base64url_segment(segment: str) -> bool:

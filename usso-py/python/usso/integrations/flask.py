@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import quote
 
 from flask import Blueprint, Flask, Response, after_this_request, current_app, g, request
+from typing_extensions import Unpack
 from werkzeug.local import LocalProxy
 
 from usso._native import Claims, Request, Rule
-from usso.auth import UssoAuth, require
+from usso.auth import Needed, UssoAuth, require
 from usso.config import AvailableJwtConfigs
 from usso.exceptions import USSOException
 from usso.user import UserData
@@ -96,15 +97,7 @@ class USSO:
         return self._guard(None)(view)
 
     def require(
-        self,
-        *,
-        scopes: Sequence[str] = (),
-        roles: Sequence[str] = (),
-        tenant: str | None = None,
-        workspace: str | None = None,
-        service: bool = False,
-        max_age: int | None = None,
-        acr: Sequence[str] = (),
+        self, *, scopes: Sequence[str] = (), **needed: Unpack[Needed]
     ) -> Callable[[View], View]:
         """Lets callers in who may do all of this.
 
@@ -112,17 +105,7 @@ class USSO:
         `max_age` is how many seconds ago they may have signed in. Raises `ValueError` if a scope is
         not one.
         """
-        return self._guard(
-            Rule(
-                scopes=scopes,
-                roles=roles,
-                tenant=tenant,
-                workspace=workspace,
-                service=service,
-                max_age=max_age,
-                acr=acr,
-            )
-        )
+        return self._guard(Rule(scopes=scopes, **needed))
 
     def protect(self, part: Blueprint | Flask, **rule: Any) -> None:
         """Guards every view of a blueprint, or of the app; takes what `require` takes.

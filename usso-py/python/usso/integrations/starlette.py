@@ -9,9 +9,10 @@ from starlette.authentication import AuthCredentials, BaseUser
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from typing_extensions import Unpack
 
 from usso._native import Claims, Rule
-from usso.auth import UssoAuth, require
+from usso.auth import Needed, UssoAuth, require
 from usso.config import AvailableJwtConfigs
 from usso.exceptions import USSOException
 from usso.integrations._asgi import HTTPRefused, http_refused, native_request, response_of
@@ -61,15 +62,13 @@ class USSOMiddleware:
         *,
         optional: bool = False,
         scopes: Sequence[str] = (),
-        roles: Sequence[str] = (),
-        service: bool = False,
-        max_age: int | None = None,
+        **needed: Unpack[Needed],
     ) -> None:
         """Raises `ValueError` if a scope is not one, `ConfigError` for settings."""
         self.app = app
         self.auth: UssoAuth[Any] = auth if isinstance(auth, UssoAuth) else UssoAuth(auth)
         self.optional = optional
-        self.rule = Rule(scopes=scopes, roles=roles, service=service, max_age=max_age)
+        self.rule = Rule(scopes=scopes, **needed)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Lets a request through, or answers it."""
@@ -103,28 +102,14 @@ class USSOMiddleware:
 
 
 def require_caller(
-    connection: HTTPConnection,
-    auth: UssoAuth[Any],
-    *scopes: str,
-    roles: Sequence[str] = (),
-    tenant: str | None = None,
-    workspace: str | None = None,
-    service: bool = False,
-    max_age: int | None = None,
+    connection: HTTPConnection, auth: UssoAuth[Any], *scopes: str, **needed: Unpack[Needed]
 ) -> UserData:
     """Requires in a handler that the caller whom the middleware found may do this.
 
     `{name}` takes a part of the path: `require_caller(request, auth, "read:users?user_id={id}")`.
     Raises `HTTPRefused`, which Starlette answers, and `ValueError` if a scope is not one.
     """
-    rule = Rule(
-        scopes=scopes,
-        roles=roles,
-        tenant=tenant,
-        workspace=workspace,
-        service=service,
-        max_age=max_age,
-    )
+    rule = Rule(scopes=scopes, **needed)
     parameters = {name: str(value) for name, value in connection.path_params.items()}
     try:
         claims = getattr(connection.state, "usso_claims", None)

@@ -12,9 +12,10 @@ from typing import Any, TypeVar, cast, overload
 
 from asgiref.sync import iscoroutinefunction
 from django.http import HttpRequest
+from typing_extensions import Unpack
 
 from usso._native import Rule
-from usso.auth import require
+from usso.auth import Needed, require
 from usso.exceptions import USSOException
 from usso.integrations.django._request import (
     Verdict,
@@ -32,14 +33,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 def require_auth(view: View, /) -> View: ...
 @overload
 def require_auth(
-    *,
-    scopes: Sequence[str] = (),
-    roles: Sequence[str] = (),
-    tenant: str | None = None,
-    workspace: str | None = None,
-    service: bool = False,
-    max_age: int | None = None,
-    acr: Sequence[str] = (),
+    *, scopes: Sequence[str] = (), **needed: Unpack[Needed]
 ) -> Callable[[View], View]: ...
 def require_auth(view: Callable[..., Any] | None = None, /, **needed: Any) -> Any:
     """Lets callers in who may do all of what is needed; without arguments, everyone who is known.

@@ -65,16 +65,6 @@ class USSOAuthentication(UssoAuth[UserData]):
                 raise
             return None
 
-    def get_request_jwt(self, request: HttpRequest) -> str | None:
-        """Gives the token of a request, unverified."""
-        tokens = (config.get_jwt(request) for config in self.jwt_configs)
-        return next((token for token in tokens if token), None)
-
-    def get_request_api_key(self, request: HttpRequest) -> str | None:
-        """Gives the API key of a request, unverified."""
-        keys = (config.get_api_key(request) for config in self.jwt_configs)
-        return next((key for key in keys if key), None)
-
     def authorize(
         self,
         *,

@@ -1,6 +1,6 @@
 """The caller of a route, as a dependency."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -10,9 +10,10 @@ from fastapi.security import SecurityScopes
 from fastapi.security.base import SecurityBase
 from pydantic import BaseModel
 from starlette.requests import HTTPConnection
+from typing_extensions import Unpack
 
 from usso._native import Claims, Refusal, Request, Rule
-from usso.auth import UssoAuth, require
+from usso.auth import Needed, UssoAuth, require
 from usso.config import AvailableJwtConfigs
 from usso.exceptions import USSOException, of_refusal
 from usso.integrations._asgi import HTTPRefused, http_refused, native_request
@@ -73,14 +74,7 @@ class USSOAuthentication(UssoAuth[UserT], SecurityBase):
         return await self._caller(connection, response, None)
 
     def require(
-        self,
-        *scopes: str,
-        roles: Sequence[str] = (),
-        tenant: str | None = None,
-        workspace: str | None = None,
-        service: bool = False,
-        max_age: int | None = None,
-        acr: Sequence[str] = (),
+        self, *scopes: str, **needed: Unpack[Needed]
     ) -> Callable[..., Awaitable[UserT | None]]:
         """Makes a dependency for a caller who may do all of this.
 
@@ -89,15 +83,7 @@ class USSOAuthentication(UssoAuth[UserT], SecurityBase):
 
         Raises `ValueError` if a scope is not one.
         """
-        rule = Rule(
-            scopes=scopes,
-            roles=roles,
-            tenant=tenant,
-            workspace=workspace,
-            service=service,
-            max_age=max_age,
-            acr=acr,
-        )
+        rule = Rule(scopes=scopes, **needed)
 
         async def dependency(connection: HTTPConnection, response: Response) -> UserT | None:
             def check(claims: Claims | None) -> Claims:
@@ -144,16 +130,6 @@ class USSOAuthentication(UssoAuth[UserT], SecurityBase):
             return None
 
     jwt_access_security_ws = usso_access_security
-
-    def get_request_jwt(self, request: HTTPConnection) -> str | None:
-        """Gives the token of a request, unverified."""
-        found = (config.get_jwt(request) for config in self.jwt_configs)
-        return next((token for token in found if token), None)
-
-    def get_request_api_key(self, request: HTTPConnection) -> str | None:
-        """Gives the API key of a request, unverified."""
-        found = (config.get_api_key(request) for config in self.jwt_configs)
-        return next((key for key in found if key), None)
 
     async def _caller(
         self,
