@@ -146,11 +146,16 @@ def in_thread(work: Callable[[], _T]) -> Future[_T]:
     future: Future[_T] = Future()
 
     def run() -> None:
-        future.set_running_or_notify_cancel()
+        # Who asked may have given up; others wait for what comes of it.
+        is_wanted = future.set_running_or_notify_cancel()
         try:
-            future.set_result(work())
+            result = work()
         except BaseException as error:
-            future.set_exception(error)
+            if is_wanted:
+                future.set_exception(error)
+        else:
+            if is_wanted:
+                future.set_result(result)
 
     threading.Thread(target=run, name="usso-fetch", daemon=True).start()
     return future

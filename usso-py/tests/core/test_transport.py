@@ -172,3 +172,22 @@ def test_a_request_says_nothing_of_the_token() -> None:
         assert b"eyJ" not in server.request
         # What is packed could not be counted before it is unpacked.
         assert b"\r\naccept-encoding: identity\r\n" in server.request.lower()
+
+
+def test_work_is_done_although_who_asked_gave_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting: list[Callable[[], None]] = []
+
+    class Late(threading.Thread):
+        """Does not run before it is told to."""
+
+        def start(self) -> None:
+            waiting.append(super().start)
+
+    monkeypatch.setattr(_transport.threading, "Thread", Late)
+    done = threading.Event()
+    future = _transport.in_thread(done.set)
+    assert future.cancel()
+    waiting[0]()
+    assert done.wait(5)
+    # An exception in the thread would be an error of this test.
+    assert future.cancelled()
