@@ -46,14 +46,24 @@ def send(verifier: Verifier, fetch: Fetch) -> None:
             reason = "too_large"
         except TimeoutError:
             reason = "timed_out"
+            log.warning("%s did not answer in time", next_one.url)
         except Exception as error:
-            log.warning("a request of the verifier failed: %s", type(error).__name__)
+            log.warning("%s cannot be asked: %s: %s", next_one.url, type(error).__name__, error)
         finally:
             if outcome is None:
                 following = verifier.failed(fetch.number, reason)
             else:
+                _look_at(next_one, *outcome)
                 following = verifier.fetched(fetch.number, *outcome)
         next_one = following
+
+
+def _look_at(fetch: Fetch, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+    """Says in the log what is wrong with an answer that has no keys: callers are not told."""
+    if status != 200:
+        log.warning("%s answered %d", fetch.url, status)
+    elif fetch.body is None and b'"keys"' not in body and b'"jwks_uri"' not in body:
+        log.warning("%s answered what is no JWKS", fetch.url)
 
 
 class _TooLarge(Exception):

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import os
+import time
 import weakref
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
@@ -41,6 +42,11 @@ class Verifier:
     def __init__(self, settings: dict[str, Any], keys: APIHeaderConfig | None = None) -> None:
         """Raises `ConfigError` if the settings cannot be used."""
         self._settings = json.dumps(settings)
+        self._accepted = [
+            {name: issuer.get(name) for name in ("issuer", "audience")}
+            for issuer in settings["issuers"]
+        ]
+        self._hinted = -HINT_SECONDS
         self._keys = keys
         self._start()
         _VERIFIERS.add(self)
@@ -68,7 +74,7 @@ class Verifier:
             return self._verified(state, answer)
         if self._settle(state, answer):
             answer = state.native.verify(token, fetched=True, **expected)
-        return _caller(answer)
+        return self._caller(answer)
 
     async def averify(self, token: str, **expected: Any) -> Claims:
         """Does as `verify`, without blocking."""
@@ -78,7 +84,7 @@ class Verifier:
             return self._verified(state, answer)
         if await self._asettle(state, answer):
             answer = state.native.verify(token, fetched=True, **expected)
-        return _caller(answer)
+        return self._caller(answer)
 
     def authenticate(self, request: Request) -> Claims | None:
         """Verifies the credential of a request; `None` if there is none.
@@ -91,7 +97,7 @@ class Verifier:
             return self._verified(state, answer)
         if self._settle(state, answer):
             answer = state.native.authenticate(request, fetched=True)
-        return None if answer is None else _caller(answer)
+        return None if answer is None else self._caller(answer)
 
     async def aauthenticate(self, request: Request) -> Claims | None:
         """Does as `authenticate`, without blocking."""
@@ -101,7 +107,7 @@ class Verifier:
             return self._verified(state, answer)
         if await self._asettle(state, answer):
             answer = state.native.authenticate(request, fetched=True)
-        return None if answer is None else _caller(answer)
+        return None if answer is None else self._caller(answer)
 
     def _verified(self, state: _State, claims: Claims) -> Claims:
         """Has keys that will soon be too old fetched, beside the requests."""
@@ -109,6 +115,18 @@ class Verifier:
             for fetch in state.native.due():
                 in_thread(lambda fetch=fetch: _send(state, fetch))
         return claims
+
+    def _caller(self, answer: Answer) -> Claims:
+        """Gives the caller. Raises `USSOException`."""
+        if type(answer) is Claims:
+            return answer
+        # Wanted again what was just fetched: nobody can tell.
+        refusal = answer if isinstance(answer, Refusal) else Refusal.unavailable()
+        if refusal.code in HINTS and time.monotonic() - self._hinted > HINT_SECONDS:
+            # Callers are not told what would be good; who runs the app must be able to see it.
+            self._hinted = time.monotonic()
+            log.warning("%s: accepted are %s", refusal.message, self._accepted)
+        raise of_refusal(refusal)
 
     def _settle(self, state: _State, answer: Answer) -> bool:
         """Does what an answer asks for; says whether to ask again."""
@@ -173,13 +191,6 @@ class Verifier:
             _looked_up(state, question, known, failed)
 
 
-def _caller(answer: Answer) -> Claims:
-    if type(answer) is Claims:
-        return answer
-    # Wanted again what was just fetched: nobody can tell.
-    raise of_refusal(answer if isinstance(answer, Refusal) else Refusal.unavailable())
-
-
 def _send(state: _State, fetch: Fetch) -> None:
     try:
         send(state.native, fetch)
@@ -233,6 +244,10 @@ def _is_failure(error: Exception) -> bool:
 
 
 WAIT = 4 * SECONDS
+
+HINTS = ("token.audience", "token.unknown_issuer")
+HINT_SECONDS = 60.0
+"""How often at most the log says what would have been accepted: tokens are anyone's to send."""
 
 _VERIFIERS: weakref.WeakSet[Verifier] = weakref.WeakSet()
 

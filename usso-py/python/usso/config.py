@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Callable, Coroutine
+from difflib import get_close_matches
 from typing import Any, Literal, cast
 from urllib.parse import urlsplit
 
@@ -12,7 +14,16 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from usso.exceptions import ConfigError
 from usso.user import UserData
-from usso_jwt.config import JWTConfig as _JWTConfig
+
+try:
+    from usso_jwt.config import JWTConfig as _JWTConfig
+except ImportError as error:
+    raise ImportError(
+        "the modules `usso_jwt` are not those of this package: `pip uninstall usso-jwt`, then"
+        " install usso again with `--force-reinstall`"
+    ) from error
+
+log = logging.getLogger("usso")
 
 DEFAULT_BASE_URL = "https://sso.usso.io"
 VERIFY_PATH = "/api/sso/v1/apikeys/verify"
@@ -135,21 +146,19 @@ class AuthConfig(_JWTConfig):
     resource_metadata: str | None = None
     danger_allow_http: bool = False
 
-    def __init__(self, **data: Any) -> None:
-        if not data:
-            data = _of_environment()
-        super().__init__(**data)
-
     def __hash__(self) -> int:
         return super().__hash__()
 
     @model_validator(mode="before")
     @classmethod
-    def _documented_names(cls, data: Any) -> Any:
-        """Takes the names of USSO's documentation, and refuses to switch checks off by them."""
+    def _prepare(cls, data: Any) -> Any:
+        """Reads the environment where nothing is given, and the names of USSO's documentation.
+
+        Refuses to switch checks off by those.
+        """
         if not isinstance(data, dict):
             return data
-        given: dict[str, Any] = dict(data)  # pyright: ignore[reportUnknownArgumentType]
+        given: dict[str, Any] = dict(data) if data else _of_environment()  # pyright: ignore[reportUnknownArgumentType]
         if "header" in given:
             given.setdefault("jwt_header", given.pop("header"))
         for name in ("verify_exp", "verify_nbf", "verify_iss", "verify_signature"):
@@ -159,6 +168,11 @@ class AuthConfig(_JWTConfig):
             given.setdefault("any_audience", True)
         if given.pop("static_api_keys", None):
             raise ValueError("`static_api_keys` was never read: write an `api_key_verifier`")
+        for name in given:
+            if name not in cls.model_fields:
+                near = get_close_matches(name, cls.model_fields, 1)
+                advice = f"; write `{near[0]}`" if near else ""
+                raise ValueError(f"`{name}` is no setting{advice}")
         return given
 
     @field_validator("jwt_header", mode="before")
@@ -175,6 +189,8 @@ class AuthConfig(_JWTConfig):
         if len(names) > 1:
             raise ValueError(f"{' and '.join(names)} contradict; keep one")
         url = urlsplit(self.jwks_url or "https://-")
+        if url.scheme not in ("http", "https") or not url.netloc:
+            raise ValueError("`jwks_url` is no address; write https://…/.well-known/jwks.json")
         is_plain = self.danger_allow_http or _is_local(url.hostname) or is_container(url.geturl())
         if url.scheme != "https" and not (url.scheme == "http" and is_plain):
             raise ValueError(
@@ -241,6 +257,12 @@ class AuthConfig(_JWTConfig):
             keys = {"jwks": self.jwks}
         elif isinstance(self.key, dict):
             keys = {"jwk": self.key}
+        if self.audience is None and not self.any_audience:
+            raise ConfigError(
+                "`audience` is missing: write what this service's tokens say in `aud`, in"
+                " USSO_AUDIENCE where USSO_BASE_URL is the configuration; or"
+                " `any_audience=True`, if tokens for other services are good here"
+            )
         algorithms = self.algorithms or ([self.algorithm] if self.algorithm else None)
         audience = self.audience
         settings: dict[str, Any] = {
@@ -272,7 +294,7 @@ def environment_configs() -> list[AuthConfig]:
     """Reads the configurations of the environment: `JWT_CONFIGS`, else as `AuthConfig()`."""
     if text := os.getenv("JWT_CONFIGS"):
         return AuthConfig.validate_jwt_configs(_json(text, "JWT_CONFIGS"))
-    return [AuthConfig()]
+    return [AuthConfig(**_of_environment())]
 
 
 def base_url_config(base_url: str) -> AuthConfig:
@@ -337,7 +359,10 @@ def _of_environment() -> dict[str, Any]:
         if not isinstance(config, dict):
             raise ConfigError("JWT_CONFIG is no JSON object")
         return cast("dict[str, Any]", config)
-    return _of_base_url(os.getenv("USSO_BASE_URL") or DEFAULT_BASE_URL)
+    base_url = os.getenv("USSO_BASE_URL")
+    if not base_url:
+        log.warning("USSO_BASE_URL is not set: tokens of %s are accepted", DEFAULT_BASE_URL)
+    return _of_base_url(base_url or DEFAULT_BASE_URL)
 
 
 def _of_base_url(base_url: str) -> dict[str, Any]:
@@ -365,4 +390,4 @@ def _json(text: str, name: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         # Without the text, which may hold more than was meant to be there.
-        raise ConfigError(f"{name} is no JSON") from None
+        raise ConfigError(f"{name} is a text and so read as JSON, which it is not") from None

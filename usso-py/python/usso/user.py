@@ -28,7 +28,7 @@ class UserData(BaseModel):
     """
 
     iss: str | None = None
-    sub: str | None = None
+    sub: str = ""
     aud: str | list[str] | None = None
     iat: int | None = None
     nbf: int | None = None
@@ -57,7 +57,7 @@ class UserData(BaseModel):
         fields = {name: value for name, value in given.items() if name in cls.model_fields}
         others = {name: value for name, value in given.items() if name not in cls.model_fields}
         declared = {name: value for name, value in fields.items() if value is not None}
-        for name in ("roles", "scopes", "amr"):
+        for name in ("sub", "roles", "scopes", "amr"):
             if name in fields and fields[name] is None:
                 del fields[name]
         return {**fields, "claims": {**declared, **others, **nested}}
@@ -65,7 +65,7 @@ class UserData(BaseModel):
     @property
     def user_id(self) -> str:
         """The claim `user_id` of USSO, or the subject."""
-        return self.claims.get("user_id") or self.sub or ""
+        return self.claims.get("user_id") or self.sub
 
     @property
     def uid(self) -> str:
@@ -90,7 +90,7 @@ class UserData(BaseModel):
     @property
     def is_service(self) -> bool:
         """Whether the caller is a service account: USSO names them `service:…`."""
-        return (self.sub or "").startswith("service:")
+        return self.sub.startswith("service:")
 
     def can(self, action: str, path: str, **filters: str) -> bool:
         """Says whether a scope allows the action on the path, for a resource with these values."""

@@ -39,10 +39,13 @@ class JWTConfig(BaseModel):
         default=None, gt=0, description="How many seconds after `iat` a token is accepted."
     )
 
-    def __init__(self, **data: Any) -> None:
-        if not data and (text := os.getenv("JWT_CONFIG")):
-            data = _object(text, "JWT_CONFIG")
-        super().__init__(**data)
+    @model_validator(mode="before")
+    @classmethod
+    def _prepare(cls, data: Any) -> Any:
+        """Reads the environment where nothing is given."""
+        if data == {} and (text := os.getenv("JWT_CONFIG")):
+            return _object(text, "JWT_CONFIG")
+        return data
 
     @classmethod
     def init_by_json(cls, json_data: object) -> JWTConfig:

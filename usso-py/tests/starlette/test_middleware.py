@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,14 @@ from starlette.applications import Starlette
 from starlette.authentication import requires
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.testclient import TestClient, WebSocketDenialResponse
 from starlette.websockets import WebSocket
 from table import load, serve_asgi
 
 from usso.auth import UssoAuth
+from usso.exceptions import InsufficientScope
 from usso.integrations.starlette import USSOMiddleware, require_caller
 from usso.testing import Issuer
 
@@ -126,7 +128,41 @@ def test_a_handler_without_the_middleware_lets_nobody_in(issuer: Issuer) -> None
         return PlainTextResponse(require_caller(request, auth).sub or "")
 
     app = TestClient(Starlette(routes=[Mount("/", routes=[Route("/", handler)])]))
-    assert app.get("/", headers=issuer.authorization()).status_code == 401
+    with pytest.raises(RuntimeError, match="USSOMiddleware"):
+        app.get("/", headers=issuer.authorization())
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_what_a_handler_refuses_is_answered_by_the_middleware(issuer: Issuer, inside: bool) -> None:
+    auth = UssoAuth(issuer.config())
+
+    async def handler(request: Request) -> Response:
+        require_caller(request, auth, "read:files")
+        return PlainTextResponse("files")
+
+    guard = [Middleware(USSOMiddleware, auth)]
+    routes = [Mount("/", routes=[Route("/", handler)], middleware=guard if inside else [])]
+    app = TestClient(Starlette(routes=routes, middleware=[] if inside else guard))
+    refused = app.get("/", headers=issuer.authorization())
+    assert (refused.status_code, refused.json()["error_code"]) == (403, "access.scope")
+    assert 'scope="read:files"' in refused.headers["www-authenticate"]
+    assert app.get("/", headers=issuer.authorization(scopes=["read:files"])).text == "files"
+
+
+def test_an_answer_that_has_begun_is_not_answered_again(issuer: Issuer) -> None:
+    auth = UssoAuth(issuer.config())
+
+    async def handler(request: Request) -> Response:
+        async def content() -> AsyncIterator[bytes]:
+            yield b"begun"
+            require_caller(request, auth, "read:files")
+
+        return StreamingResponse(content())
+
+    guard = Middleware(USSOMiddleware, auth)
+    app = TestClient(Starlette(routes=[Route("/", handler)], middleware=[guard]))
+    with pytest.raises(InsufficientScope):
+        app.get("/", headers=issuer.authorization())
 
 
 def test_the_example_takes_tokens_of_the_server(
@@ -144,4 +180,5 @@ def test_the_example_takes_tokens_of_the_server(
         assert app.get("/", headers=headers).text == f"Hello, {me['sub']}."
         assert app.get("/").text == "Hello, stranger."
         assert app.get("/api/me").status_code == 401
-        assert app.get("/api/users/7", headers=headers).status_code == 403
+        refused = app.get("/api/users/7", headers=headers)
+        assert (refused.status_code, refused.json()["error_code"]) == (403, "access.scope")

@@ -10,9 +10,7 @@ from table import ASGI, ISSUER, config, differences, serve_asgi
 
 from usso import _native
 from usso.auth import UssoAuth
-from usso.exceptions import USSOException
-from usso.integrations._asgi import response_of
-from usso.integrations.starlette import HTTPRefused, USSOMiddleware, require_caller
+from usso.integrations.starlette import USSOMiddleware, require_caller
 
 # Starlette redirects to the spelling that it knows, and guards that.
 EXCUSED = {
@@ -44,11 +42,6 @@ async def panics(request: Request) -> Response:
     raise RuntimeError("on purpose")
 
 
-async def refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPRefused)
-    return response_of(error)
-
-
 def build(issuer: _native.TestIssuer) -> Starlette:
     auth = UssoAuth(config(issuer))
     colored = UssoAuth(config(issuer), user_schema=Colored)
@@ -78,7 +71,7 @@ def build(issuer: _native.TestIssuer) -> Starlette:
         guarded("/payments", me, max_age=300),
         guarded("/panic", panics),
     ]
-    app = Starlette(routes=[Mount("/", routes=inner)], exception_handlers={USSOException: refused})
+    app = Starlette(routes=[Mount("/", routes=inner)])
     app.router.redirect_slashes = False
     return app
 

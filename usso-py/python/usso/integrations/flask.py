@@ -97,15 +97,15 @@ class USSO:
         return self._guard(None)(view)
 
     def require(
-        self, *, scopes: Sequence[str] = (), **needed: Unpack[Needed]
+        self, *also: str, scopes: Sequence[str] = (), **needed: Unpack[Needed]
     ) -> Callable[[View], View]:
-        """Lets callers in who may do all of this.
+        """Lets callers in who may do all of this; scopes are written out or given as a list.
 
         `{name}` stands for the view's argument of that name, as in `read:users?user_id={id}`, and
         `max_age` is how many seconds ago they may have signed in. Raises `ValueError` if a scope is
         not one.
         """
-        return self._guard(Rule(scopes=scopes, **needed))
+        return self._guard(Rule(scopes=[*also, *scopes], **needed))
 
     def protect(self, part: Blueprint | Flask, **rule: Any) -> None:
         """Guards every view of a blueprint, or of the app; takes what `require` takes.

@@ -8,17 +8,18 @@ from typing import Any
 from starlette.authentication import AuthCredentials, BaseUser
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from typing_extensions import Unpack
 
-from usso._native import Claims, Rule
+from usso._native import Claims, Request, Rule
 from usso.auth import Needed, UssoAuth, require
 from usso.config import AvailableJwtConfigs
 from usso.exceptions import USSOException
-from usso.integrations._asgi import HTTPRefused, http_refused, native_request, response_of
+from usso.integrations._asgi import http_refused, native_request, response_of
 from usso.user import UserData
 
-__all__ = ["HTTPRefused", "USSOMiddleware", "USSOUser", "require_caller"]
+__all__ = ["USSOMiddleware", "USSOUser", "require_caller"]
 
 
 class USSOUser(BaseUser):
@@ -50,6 +51,8 @@ class USSOMiddleware:
     `request.user`, whose scopes are `request.auth.scopes` for Starlette's `@requires`. Whoever
     sends no credential is let through as nobody only with `optional=True`; a credential that is
     not good is always refused.
+
+    What handlers behind it refuse, by `require_caller` or otherwise, is answered as well.
 
     To guard a part of an app give the middleware to a `Mount` or `Router`, not a list of paths:
     two spellings of one path would get two verdicts.
@@ -83,12 +86,16 @@ class USSOMiddleware:
                 claims = require(self.auth.verifier, claims, self.rule)
             user = None if claims is None else self.auth.user_of(claims)
         except USSOException as error:
-            await response_of(http_refused(self.auth, error, native))(scope, receive, send)
+            await self._refuse(error, native)(scope, receive, send)
             return
         _note(scope, connection, claims, user)
         extra = self.auth.verifier.native.response_headers(native, self.optional)
 
+        started = False
+
         async def add(message: Message) -> None:
+            nonlocal started
+            started = True
             if extra and message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in extra:
@@ -98,7 +105,15 @@ class USSOMiddleware:
                         headers.setdefault(name, value)
             await send(message)
 
-        await self.app(scope, receive, add)
+        try:
+            await self.app(scope, receive, add)
+        except USSOException as error:
+            if started:
+                raise
+            await self._refuse(error, native)(scope, receive, send)
+
+    def _refuse(self, error: USSOException, native: Request) -> Response:
+        return response_of(http_refused(self.auth, error, native))
 
 
 def require_caller(
@@ -107,15 +122,13 @@ def require_caller(
     """Requires in a handler that the caller whom the middleware found may do this.
 
     `{name}` takes a part of the path: `require_caller(request, auth, "read:users?user_id={id}")`.
-    Raises `HTTPRefused`, which Starlette answers, and `ValueError` if a scope is not one.
+    Raises `USSOException`, which the middleware answers, and `ValueError` if a scope is not one.
     """
+    if not hasattr(connection.state, "usso_claims"):
+        raise RuntimeError("nothing guards this route: put `USSOMiddleware` before it")
     rule = Rule(scopes=scopes, **needed)
     parameters = {name: str(value) for name, value in connection.path_params.items()}
-    try:
-        claims = getattr(connection.state, "usso_claims", None)
-        return auth.user_of(require(auth.verifier, claims, rule, parameters))
-    except USSOException as error:
-        raise http_refused(auth, error, native_request(connection)) from None
+    return auth.user_of(require(auth.verifier, connection.state.usso_claims, rule, parameters))
 
 
 def _note(

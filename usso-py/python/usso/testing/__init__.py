@@ -132,7 +132,8 @@ class Issuer:
         from usso.config import AuthConfig
 
         keys = {"jwks": self.jwks()} if self._server is None else {"jwks_url": self.jwks_url}
-        return AuthConfig(**{**keys, "issuer": self.name, "audience": self.audience, **settings})
+        given = {**keys, "issuer": self.name, "audience": self.audience, **settings}
+        return AuthConfig.model_validate(given)
 
     @property
     def jwks_url(self) -> str:

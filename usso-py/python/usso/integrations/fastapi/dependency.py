@@ -1,8 +1,10 @@
 """The caller of a route, as a dependency."""
 
+from __future__ import annotations
+
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from fastapi import Response
 from fastapi.openapi.models import HTTPBearer
@@ -12,7 +14,7 @@ from pydantic import BaseModel
 from starlette.requests import HTTPConnection
 from typing_extensions import Unpack
 
-from usso._native import Claims, Refusal, Request, Rule
+from usso._native import Claims, Refusal, Request, Rule, action_level
 from usso.auth import Needed, UssoAuth, require
 from usso.config import AvailableJwtConfigs
 from usso.exceptions import USSOException, of_refusal
@@ -32,6 +34,25 @@ class USSOAuthentication(UssoAuth[UserT], SecurityBase):
     With `raise_exception=False` a refused caller is `None`.
     """
 
+    @overload
+    def __init__(
+        self: USSOAuthentication[UserData],
+        jwt_config: AvailableJwtConfigs | None = None,
+        *,
+        raise_exception: bool = True,
+        expected_token_type: str = "access",
+        from_usso_base_url: str | None = None,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        jwt_config: AvailableJwtConfigs | None = None,
+        *,
+        raise_exception: bool = True,
+        expected_token_type: str = "access",
+        from_usso_base_url: str | None = None,
+        user_schema: type[UserT],
+    ) -> None: ...
     def __init__(
         self,
         jwt_config: AvailableJwtConfigs | None = None,
@@ -100,7 +121,12 @@ class USSOAuthentication(UssoAuth[UserT], SecurityBase):
         resource_path: str,
         filter_data: dict[str, str] | None = None,
     ) -> Callable[..., Awaitable[UserT | None]]:
-        """Makes a dependency for a caller who may do this to a resource with these values."""
+        """Makes a dependency for a caller who may do this to a resource with these values.
+
+        Raises `ValueError` if there is no such action: nobody could do it.
+        """
+        if action_level(action) is None:
+            raise ValueError(f"{action!r} is no action")
         filters = [filter_data] if filter_data else []
 
         async def dependency(connection: HTTPConnection, response: Response) -> UserT | None:
@@ -154,11 +180,26 @@ class USSOAuthentication(UssoAuth[UserT], SecurityBase):
         return user
 
 
+@overload
 def get_authenticator(
-    config: AvailableJwtConfigs | None = None, **options: Any
-) -> USSOAuthentication[UserData]:
-    """Makes the dependency that gives callers; `options` are those of `USSOAuthentication`."""
-    return USSOAuthentication(config, **options)
+    config: AvailableJwtConfigs | None = None,
+    *,
+    raise_exception: bool = True,
+    expected_token_type: str = "access",
+) -> USSOAuthentication[UserData]: ...
+@overload
+def get_authenticator(
+    config: AvailableJwtConfigs | None = None,
+    *,
+    raise_exception: bool = True,
+    expected_token_type: str = "access",
+    user_schema: type[UserT],
+) -> USSOAuthentication[UserT]: ...
+def get_authenticator(
+    config: AvailableJwtConfigs | None = None, *, user_schema: type[Any] = UserData, **options: Any
+) -> USSOAuthentication[Any]:
+    """Makes the dependency that gives callers, as `USSOAuthentication` does."""
+    return USSOAuthentication(config, user_schema=user_schema, **options)
 
 
 def _refused(auth: UssoAuth[Any], error: USSOException, request: Request) -> HTTPRefused:

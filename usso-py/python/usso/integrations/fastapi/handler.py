@@ -5,7 +5,7 @@ Without it a refusal has the shape of FastAPI's own errors, with the same status
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi import Request
@@ -22,6 +22,6 @@ async def usso_exception_handler(request: Request, exc: USSOException) -> Respon
     return JSONResponse(exc.body(), exc.status_code, exc.headers)
 
 
-EXCEPTION_HANDLERS: dict[int | type[Exception], Callable[[Any, Any], Awaitable[Response]]] = {
-    USSOException: usso_exception_handler
-}
+EXCEPTION_HANDLERS: dict[
+    int | type[Exception], Callable[[Any, Any], Coroutine[Any, Any, Response]]
+] = {USSOException: usso_exception_handler}
