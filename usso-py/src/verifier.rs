@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::{PyBytes, PyString};
 use usso_verify::call::{Answer, Calls};
 use usso_verify::guard::Head;
 use usso_verify::opaque::LookupFailed;
@@ -33,14 +33,17 @@ impl Verifier {
     fn verify<'py>(
         &self,
         py: Python<'py>,
-        token: &Bound<'_, PyString>,
+        token: &Bound<'_, PyAny>,
         fetched: bool,
         tenant: Option<&str>,
         nonce: Option<&str>,
         api_key: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
         // What is no UTF-8 is no token.
-        let token = token.to_str().unwrap_or_default();
+        let token = match token.cast::<PyBytes>() {
+            Ok(bytes) => std::str::from_utf8(bytes.as_bytes()).unwrap_or_default(),
+            Err(_) => token.cast::<PyString>()?.to_str().unwrap_or_default(),
+        };
         let mut presented =
             if api_key { Presented::api_key(token) } else { Presented::bearer(token) };
         if let Some(tenant) = tenant {

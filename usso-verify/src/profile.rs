@@ -61,8 +61,8 @@ impl Profile {
     /// # Security
     ///
     /// What such an issuer signs for the same audience for another purpose can pass for an access
-    /// token. ID and logout tokens are refused by the claims that give them away: `nonce`, the
-    /// hashes, `events`. Prefer [`usso`](Self::usso) where the issuer's tokens allow it.
+    /// token. ID, refresh and logout tokens are refused by the claims that give them away: `nonce`,
+    /// the hashes, `events`, `token_use` and `typ`. Prefer [`usso`](Self::usso) where the issuer's tokens allow it.
     ///
     /// # Spec
     ///
@@ -159,6 +159,13 @@ impl Profile {
         self
     }
 
+    /// Sets the value that USSO's claim `token_type` must have where there is one.
+    #[must_use]
+    pub fn token_type_if_any(mut self, token_type: impl Into<String>) -> Self {
+        self.token_type = TokenType::IfAny(token_type.into());
+        self
+    }
+
     /// Requires that this claim is there, and those named before.
     #[must_use]
     pub fn require_claim(mut self, claim: &'static str) -> Self {
@@ -222,6 +229,9 @@ impl Profile {
         {
             return Err(VerifyError::ClaimInvalid(telling));
         }
+        if self.access_only {
+            judge_kind(claims)?;
+        }
         // A logout token has everything else that an ID token has (Back-Channel Logout 1.0 §2.4).
         if self.authorized_party && claims.has_claim("events") {
             return Err(VerifyError::ClaimInvalid("events"));
@@ -252,6 +262,18 @@ impl Profile {
 
 fn is_jwt_or_none(typ: Option<&str>) -> bool {
     typ.is_none_or(|typ| typ.eq_ignore_ascii_case("JWT"))
+}
+
+/// Refuses what Cognito (`token_use`) and Keycloak (`typ`) issue for other purposes.
+fn judge_kind(claims: &UserData) -> Result<(), VerifyError> {
+    for (claim, good) in [("token_use", &["access"][..]), ("typ", &["Bearer", "access", "at+jwt"])]
+    {
+        let own = claims.claims.get(claim);
+        if own.is_some_and(|own| !own.as_str().is_some_and(|own| good.contains(&own))) {
+            return Err(VerifyError::ClaimInvalid(claim));
+        }
+    }
+    Ok(())
 }
 
 /// The `typ` of access tokens (RFC 9068 §2.1).

@@ -131,7 +131,7 @@ class Verifier:
         """Reads the configuration, in JSON. Raises `ValueError`, whose message names the member."""
     def verify(
         self,
-        token: str,
+        token: str | bytes,
         *,
         fetched: bool = False,
         tenant: str | None = None,

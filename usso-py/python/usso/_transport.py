@@ -6,10 +6,13 @@ import importlib
 import logging
 import os
 import socket
+import ssl
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -46,9 +49,9 @@ def send(verifier: Verifier, fetch: Fetch) -> None:
             reason = "too_large"
         except TimeoutError:
             reason = "timed_out"
-            log.warning("%s did not answer in time", next_one.url)
+            _warn(next_one, "did not answer in time")
         except Exception as error:
-            log.warning("%s cannot be asked: %s: %s", next_one.url, type(error).__name__, error)
+            _warn(next_one, f"cannot be asked: {_reason(error)}")
         finally:
             if outcome is None:
                 following = verifier.failed(fetch.number, reason)
@@ -60,10 +63,33 @@ def send(verifier: Verifier, fetch: Fetch) -> None:
 
 def _look_at(fetch: Fetch, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
     """Says in the log what is wrong with an answer that has no keys: callers are not told."""
+    if fetch.body is not None:
+        return
     if status != 200:
-        log.warning("%s answered %d", fetch.url, status)
-    elif fetch.body is None and b'"keys"' not in body and b'"jwks_uri"' not in body:
-        log.warning("%s answered what is no JWKS", fetch.url)
+        _warn(fetch, f"answered {status}")
+    elif b'"keys"' not in body and b'"jwks_uri"' not in body:
+        _warn(fetch, "answered what is no JWKS")
+
+
+def _warn(fetch: Fetch, what: str) -> None:
+    """Logs a trouble; those about API keys, which anyone can make up, once a minute."""
+    global _warned
+    if fetch.body is not None:
+        if time.monotonic() - _warned < 60:
+            return
+        _warned = time.monotonic()
+    log.warning("%s %s", fetch.url, what)
+
+
+_warned = -60.0
+
+
+def _reason(error: Exception) -> str:
+    """Says why, without what may hold the password of a proxy."""
+    import httpx
+
+    said = f": {error}" if isinstance(error, httpx.TransportError) else ""
+    return type(error).__name__ + said
 
 
 class _TooLarge(Exception):
@@ -111,8 +137,13 @@ def _exchange(fetch: Fetch) -> tuple[int, list[tuple[str, str]], bytes]:
         # What looks addresses up imports it.
         importlib.import_module("encodings.idna")
 
-        # This imports more.
-        client = httpx.Client(timeout=SECONDS, follow_redirects=False)
+        # Plain http is for hosts that nobody sits before; a proxy would.
+        client = httpx.Client(
+            timeout=SECONDS,
+            follow_redirects=False,
+            trust_env=fetch.url.startswith("https:"),
+            verify=_context(),
+        )
 
     method = "GET" if fetch.body is None else "POST"
     # What is packed small can be large: the bytes are counted and read as they come.
@@ -147,11 +178,19 @@ def _exchange(fetch: Fetch) -> tuple[int, list[tuple[str, str]], bytes]:
     return response.status_code, answered, bytes(body)
 
 
+@cache
+def _context() -> ssl.SSLContext:
+    """Gives what the certificates are checked by; reading them takes 20 ms, so once."""
+    import httpx
+
+    return httpx.create_ssl_context()
+
+
 def in_thread(work: Callable[[], _T]) -> Future[_T]:
     """Does something in a thread of its own that keeps no process alive.
 
     Such work is rare and bounded: one request for the keys of an issuer at a time, and as many as
-    the verifier allows for API keys.
+    the verifier allows for API keys. Raises `RuntimeError` if no thread can be started.
     """
     future: Future[_T] = Future()
 

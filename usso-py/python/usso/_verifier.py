@@ -7,7 +7,9 @@ import json
 import logging
 import os
 import time
+import traceback
 import weakref
+from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
@@ -113,7 +115,7 @@ class Verifier:
         """Has keys that will soon be too old fetched, beside the requests."""
         if claims.fresh:
             for fetch in state.native.due():
-                in_thread(lambda fetch=fetch: _send(state, fetch))
+                _started(state, fetch.number, lambda fetch=fetch: _send(state, fetch))
         return claims
 
     def _caller(self, answer: Answer) -> Claims:
@@ -149,9 +151,13 @@ class Verifier:
     async def _asettle(self, state: _State, answer: Answer) -> bool:
         match answer:
             case Fetch():
-                await asyncio.wrap_future(in_thread(lambda: _send(state, answer)))
+                await _begun(_started(state, answer.number, lambda: _send(state, answer)))
             case LookUp():
-                await self._alook_up(state, answer)
+                # Who asked may give up; that says nothing about the key, and others wait.
+                task = asyncio.ensure_future(self._alook_up(state, answer))
+                _TASKS.add(task)
+                task.add_done_callback(_TASKS.discard)
+                await asyncio.shield(task)
             case Wait():
                 future = _awaited(state, answer.number)
                 if future is not None:
@@ -179,7 +185,8 @@ class Verifier:
     async def _alook_up(self, state: _State, question: LookUp) -> None:
         verifier = self._keys.api_key_verifier_async if self._keys else None
         if verifier is None:
-            await asyncio.wrap_future(in_thread(lambda: self._look_up(state, question)))
+            work = _started(state, question.number, lambda: self._look_up(state, question))
+            await _begun(work)
             return
         known: UserData | None = None
         failed = True
@@ -189,6 +196,23 @@ class Verifier:
             failed = _is_failure(error)
         finally:
             _looked_up(state, question, known, failed)
+
+
+def _started(state: _State, number: int, work: Callable[[], None]) -> Future[None] | None:
+    """Does something in a thread. If there is none to be had, nobody waits for it."""
+    try:
+        return in_thread(work)
+    except RuntimeError:
+        log.exception("no thread can be started")
+        state.native.failed(number, "failed")
+        state.native.looked_up(number, None, failed=True)
+        _done(state, number)
+        return None
+
+
+async def _begun(work: Future[None] | None) -> None:
+    if work is not None:
+        await asyncio.wrap_future(work)
 
 
 def _send(state: _State, fetch: Fetch) -> None:
@@ -221,8 +245,10 @@ def _looked_up(state: _State, question: LookUp, known: UserData | None, failed: 
     claims: str | None = None
     if known is not None:
         try:
-            given = {**known.claims, **known.model_dump(mode="json", exclude={"claims"})}
-            claims = json.dumps(given)
+            fields = known.model_dump(mode="json", exclude={"claims"}, exclude_none=False)
+            given = {**known.claims, **fields}
+            # What the app took away must not come back.
+            claims = json.dumps({name: value for name, value in given.items() if value is not None})
         except (AttributeError, TypeError, ValueError):
             log.exception("an `api_key_verifier` gave what is no `UserData`, or not for JSON")
             failed = True
@@ -236,10 +262,14 @@ def _looked_up(state: _State, question: LookUp, known: UserData | None, failed: 
 
 
 def _is_failure(error: Exception) -> bool:
-    """Says whether the app failed to look a key up, rather than refused it."""
+    """Says whether the app failed to look a key up, rather than refused it or found none."""
     if isinstance(error, USSOException) and error.status_code in (401, 403, 404):
         return False
-    log.error("looking up an API key failed: %s", type(error).__name__, exc_info=error)
+    if isinstance(error, LookupError):
+        return False
+    # Its text may hold the key.
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    log.error("looking up an API key failed: %s in %s:%s", type(error).__name__, where[0], where[1])
     return True
 
 
@@ -248,6 +278,9 @@ WAIT = 4 * SECONDS
 HINTS = ("token.audience", "token.unknown_issuer")
 HINT_SECONDS = 60.0
 """How often at most the log says what would have been accepted: tokens are anyone's to send."""
+
+_TASKS: set[asyncio.Future[None]] = set()
+"""Lookups that go on when who asked gave up."""
 
 _VERIFIERS: weakref.WeakSet[Verifier] = weakref.WeakSet()
 

@@ -277,13 +277,20 @@ def _build(configs: list[AuthConfig], token_type: str | None) -> Verifier:
                 raise ConfigError(f"the configurations disagree on `{name}`")
         settings["issuers"] += config.issuer_settings(token_type)
     settings |= {"leeway": first.leeway, "jwks_cooldown": first.jwks_cooldown}
-    keyed = [(config, key_settings(config)) for config in configs]
-    keyed = [(config, keys) for config, keys in keyed if keys is not None]
+    taking = [config for config in configs if _takes_keys(config, len(configs) > 1)]
+    if len(taking) > 1:
+        raise ConfigError("several configurations take API keys; nobody knows whose a key is")
     header = None
-    if keyed:
-        config, settings["api_keys"] = keyed[0]
-        header = config.api_key_header
+    # A key is a credential for access and for nothing else.
+    if taking and token_type == "access":
+        settings["api_keys"], header = key_settings(taking[0]), taking[0].api_key_header
     return Verifier(settings, header)
+
+
+def _takes_keys(config: AuthConfig, is_one_of_several: bool) -> bool:
+    """Says whether a configuration takes API keys: of several only one that says so."""
+    is_said = "api_key_header" in config.model_fields_set or not is_one_of_several
+    return is_said and key_settings(config) is not None
 
 
 _BASE64URL = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 from collections.abc import Callable, Coroutine
 from difflib import get_close_matches
 from typing import Any, Literal, cast
@@ -218,7 +219,10 @@ class AuthConfig(_JWTConfig):
             return None
         if header.verify_endpoint or self.jwks_url is None or not self.profile.startswith("usso"):
             return header.verify_endpoint
-        return _origin(self.jwks_url) + VERIFY_PATH
+        # The issuer may be one of several applications of its host.
+        issuer = self.issuers[0].rstrip("/")
+        is_there = self.jwks_url.startswith(f"{issuer}/")
+        return (issuer if is_there else _origin(self.jwks_url)) + VERIFY_PATH
 
     def get_api_key(self, request: Any) -> str | None:
         """Gives the API key of a request, unverified."""
@@ -271,7 +275,6 @@ class AuthConfig(_JWTConfig):
             "audience": audience,
             "any_audience": self.any_audience,
             "profile": self.profile,
-            "token_type": token_type if self.profile.startswith("usso") else None,
             "algorithms": algorithms,
             "tenant": self.tenant,
             "required_claims": self.required_claims,
@@ -279,6 +282,9 @@ class AuthConfig(_JWTConfig):
             "allow_loopback_http": True,
             "danger_allow_http": self.danger_allow_http or is_container(self.jwks_url or ""),
         }
+        # Other issuers write no type into access tokens.
+        is_ours = self.profile.startswith("usso") or token_type != "access"
+        settings["token_type" if is_ours else "token_type_if_any"] = token_type
         if self.profile == "custom":
             settings["typ"] = ["JWT", "at+jwt", "application/at+jwt"]
         return {key: value for key, value in settings.items() if value is not None}
@@ -324,7 +330,12 @@ def key_settings(config: AuthConfig) -> dict[str, Any] | None:
     header, endpoint = config.api_key_header, config.verify_endpoint
     if header is None or not (header.is_local or endpoint):
         return None
-    settings: dict[str, Any] = {"issuer": config.issuers[0], "prefixes": header.prefixes}
+    settings: dict[str, Any] = {
+        "issuer": config.issuers[0],
+        "prefixes": header.prefixes,
+        "tenant": config.tenant,
+        "required_claims": config.required_claims,
+    }
     if header.is_local:
         return {**settings, "local": True}
     plain = config.danger_allow_http or is_container(endpoint or "")
@@ -338,9 +349,8 @@ def is_container(url: str) -> bool:
     """
     parts = urlsplit(url)
     host = parts.hostname or ""
-    # A number is an address: 134744072 is 8.8.8.8.
-    is_name = host[:1].isalpha() and "." not in host and ":" not in host
-    return parts.scheme == "http" and is_name
+    # A number is an address: 134744072 is 8.8.8.8. Others decode what is escaped.
+    return parts.scheme == "http" and re.fullmatch("[a-z][a-z0-9_-]*", host, re.ASCII) is not None
 
 
 def _is_local(host: str | None) -> bool:
@@ -380,9 +390,9 @@ def _read(config: str | dict[str, Any] | AuthConfig) -> AuthConfig:
         return config
     if isinstance(config, str):
         config = _json(config, "the configuration")
-    if not isinstance(config, dict):
-        raise ConfigError("the configuration is no JSON object")
-    return AuthConfig(**config)
+    if not isinstance(config, dict) or not config:
+        raise ConfigError("the configuration is no JSON object, or an empty one")
+    return AuthConfig.model_validate(config)
 
 
 def _json(text: str, name: str) -> Any:

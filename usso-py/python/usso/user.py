@@ -65,7 +65,8 @@ class UserData(BaseModel):
     @property
     def user_id(self) -> str:
         """The claim `user_id` of USSO, or the subject."""
-        return self.claims.get("user_id") or self.sub
+        own = self.claims.get("user_id")
+        return own if isinstance(own, str) and own else self.sub
 
     @property
     def uid(self) -> str:

@@ -89,7 +89,7 @@ def test_the_log_says_why_there_are_no_keys(
     caplog.set_level(logging.WARNING)
     for status, body, said in (
         (404, "", "answered 404"),
-        (200, "<html>", "what is no JWKS"),
+        (200, "<html>", "answered what is no JWKS"),
     ):
         caplog.clear()
         usso_server.answer(status, body)

@@ -144,7 +144,7 @@ def test_permission_denied_is_a_refusal(ask: Any) -> None:
 
 @pytest.mark.parametrize(
     "failure",
-    [ValueError("db"), OSError("db"), KeyError(1), USSOException(500, "x"), TimeoutError()],
+    [ValueError(KEY), OSError("db"), TypeError(KEY), USSOException(500, "x"), TimeoutError()],
 )
 def test_a_failure_of_the_app_is_no_verdict_and_is_not_remembered(
     ask: Any, failure: Exception, caplog: pytest.LogCaptureFixture
@@ -281,8 +281,7 @@ def test_one_that_is_cancelled_while_looking_up_does_not_break_the_others() -> N
         async def look_up(key: str) -> UserData | None:
             calls.append(key)
             entered.set()
-            if len(calls) == 1:
-                await forever.wait()
+            await forever.wait()
             return owner(key)
 
         auth = local(None, look_up)
@@ -291,6 +290,44 @@ def test_one_that_is_cancelled_while_looking_up_does_not_break_the_others() -> N
         first.cancel()
         with pytest.raises(asyncio.CancelledError):
             await first
+        # The lookup goes on: it says nothing about the key that who asked gave up.
+        forever.set()
         return await asyncio.wait_for(auth.user_data_from_api_key_async(KEY), 5)
 
     assert asyncio.run(run()).sub == "service:1"
+    assert calls == [KEY]
+
+
+def test_a_lookup_that_finds_nothing_may_raise_so(ask: Any) -> None:
+    keys = {KEY: owner(KEY)}
+    auth = local(lambda key: keys[key])
+    assert ask(auth).sub == "service:1"
+    for number in range(10):
+        with pytest.raises(TokenInvalid):
+            auth.user_data_from_api_key(f"usso_sk_0123456789abcdef{number}")
+    # Keys that anyone can make up switch nobody off.
+    auth.verifier.native.clear_cache()
+    assert ask(auth).sub == "service:1"
+
+
+def test_failures_at_made_up_keys_switch_nobody_off() -> None:
+    def look_up(key: str) -> UserData:
+        if key != KEY:
+            raise ValueError(key)
+        return owner(key)
+
+    auth = local(look_up)
+    for number in range(10):
+        with pytest.raises(VerifierUnavailable):
+            auth.user_data_from_api_key(f"usso_sk_0123456789abcdef{number}")
+    assert auth.user_data_from_api_key(KEY).sub == "service:1"
+
+
+def test_what_the_app_takes_away_does_not_come_back(ask: Any) -> None:
+    def look_up(key: str) -> UserData:
+        user = UserData(sub="service:1", tenant_id="a", workspace_id="w", acr="high")
+        user.workspace_id = user.acr = None
+        return user
+
+    user = ask(local(look_up))
+    assert (user.tenant_id, user.workspace_id, user.acr) == ("a", None, None)

@@ -326,10 +326,18 @@ def test_claims_of_any_json_type_raise_nothing_else(auth: Any, ed: Signer) -> No
             assert _outcome(auth, ed.mint(**{name: value}))
 
 
-@pytest.mark.parametrize("wrong", [None, 1, b"a.b.c", ["a.b.c"], object()])
+@pytest.mark.parametrize("wrong", [None, 1, ["a.b.c"], object()])
 def test_a_token_that_is_no_text_is_a_mistake_of_the_program(auth: Any, wrong: Any) -> None:
     with pytest.raises(TypeError):
         auth.verify(wrong)
+
+
+def test_a_token_may_be_bytes(auth: Any, ed: Signer) -> None:
+    assert auth.verify(ed.mint().encode()).sub == "user:1"
+    for bad in (b"", b"a.b.c", b"\xff\xfe"):
+        with pytest.raises(USSOException) as caught:
+            auth.verify(bad)
+        assert caught.value.error_code == "token.malformed"
 
 
 def test_every_way_to_verify_refuses_alike(auth: Any, ed: Signer) -> None:

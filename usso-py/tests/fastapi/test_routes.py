@@ -335,3 +335,53 @@ def test_a_proof_is_for_the_path_as_it_was_sent(issuer: Issuer) -> None:
     challenges = answered["www-authenticate"]
     assert 'Bearer realm="api"' in challenges
     assert 'DPoP realm="api"' in challenges
+
+
+@pytest.mark.parametrize("way", ["optional", "require", "authorize", "blocking", "async"])
+def test_scopes_of_security_count_with_every_dependency(issuer: Issuer, way: str) -> None:
+    auth = get_authenticator(issuer.config())
+    dependencies = {
+        "optional": auth.optional,
+        "require": auth.require("read:files"),
+        "authorize": auth.authorize(action="read", resource_path="files"),
+        "blocking": auth.usso_access_security,
+        "async": auth.usso_access_security_async,
+    }
+    app = FastAPI()
+
+    @app.get("/")
+    async def route(user: Any = Security(dependencies[way], scopes=["admin:all"])) -> str:
+        return user.sub
+
+    client = TestClient(app)
+    assert client.get("/").status_code == 401
+    low = issuer.authorization(scopes=["read:files"])
+    assert client.get("/", headers=low).status_code == 403
+    high = issuer.authorization(scopes=["read:files", "admin:all"])
+    assert client.get("/", headers=high).status_code == 200
+
+
+def test_a_proof_is_used_once_by_several_dependencies(issuer: Issuer) -> None:
+    auth = get_authenticator(issuer.config(public_url="https://api.example"))
+    app = FastAPI(dependencies=[Depends(auth)])
+
+    @app.get("/")
+    async def route(user: UserData = Depends(auth.require(service=False))) -> str:
+        return user.sub
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    jwk = jwt.algorithms.ECAlgorithm.to_jwk(key.public_key(), as_dict=True)
+    token = issuer.mint(cnf={"jkt": check_jwk(json.dumps(jwk))})
+    digest = hashlib.sha256(token.encode()).digest()
+    claims = {
+        "jti": str(uuid.uuid4()),
+        "htm": "GET",
+        "htu": "https://api.example/",
+        "iat": int(time.time()),
+        "ath": base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),
+    }
+    proof = jwt.encode(claims, key, "ES256", headers={"typ": "dpop+jwt", "jwk": jwk})
+    headers = {"Authorization": f"DPoP {token}", "DPoP": proof}
+    client = TestClient(app)
+    assert client.get("/", headers=headers).status_code == 200
+    assert client.get("/", headers=headers).status_code == 401

@@ -1,16 +1,13 @@
 """The Python snippets of USSO's documentation, unmodified, against the reference server.
 
-They say `http://localhost:8000` and `http://usso:8000`; a proxy leads there to where the server is.
+They say `http://localhost:8000` and `http://usso:8000`; connections are led to where the server is.
 """
 
 from __future__ import annotations
 
-import os
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -50,31 +47,14 @@ def run(name: str, **names: Any) -> dict[str, Any]:
 
 @contextmanager
 def leading_to(port: int) -> Iterator[None]:
-    """Leads every request for another host over to this port, as a proxy."""
+    """Leads connections to port 8000, of whatever host, to this port of this machine."""
+    connect = socket.create_connection
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            path = "/" + self.path.split("/", 3)[3]
-            answer = httpx.get(f"http://127.0.0.1:{port}{path}", trust_env=False)
-            self.send_response(answer.status_code)
-            self.send_header("content-type", answer.headers["content-type"])
-            self.send_header("content-length", str(len(answer.content)))
-            self.end_headers()
-            self.wfile.write(answer.content)
+    def lead(address: tuple[str, int], *args: Any, **options: Any) -> socket.socket:
+        return connect(("127.0.0.1", port) if address[1] == 8000 else address, *args, **options)
 
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as proxy:
-        thread = threading.Thread(target=proxy.serve_forever, daemon=True)
-        thread.start()
-        address = f"http://127.0.0.1:{proxy.server_address[1]}"
-        try:
-            with mock.patch.dict(os.environ, {"HTTP_PROXY": address, "http_proxy": address}):
-                yield
-        finally:
-            proxy.shutdown()
-            thread.join()
+    with mock.patch("socket.create_connection", lead):
+        yield
 
 
 @contextmanager
@@ -169,8 +149,7 @@ def test_the_other_snippets_run() -> None:
     assert lines[0]["path"] == "/x"
 
 
-def test_the_proxy_is_what_answers_for_other_hosts() -> None:
-    with socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))
-        with leading_to(nobody.getsockname()[1]), pytest.raises(httpx.HTTPError):
-            httpx.get("http://usso:8000/", timeout=2).raise_for_status()
+def test_connections_to_port_8000_are_led_elsewhere(tmp_path: Path) -> None:
+    with serving(tmp_path, "http://usso:8000", "internal-api") as server:
+        issuer = httpx.get("http://usso:8000/.well-known/openid-configuration").json()["issuer"]
+    assert (issuer, server.base_url != issuer) == ("http://usso:8000", True)

@@ -182,3 +182,42 @@ def test_the_example_takes_tokens_of_the_server(
         assert app.get("/api/me").status_code == 401
         refused = app.get("/api/users/7", headers=headers)
         assert (refused.status_code, refused.json()["error_code"]) == (403, "access.scope")
+
+
+def test_the_caller_of_another_verifier_is_not_this_ones(issuer: Issuer) -> None:
+    partner = Issuer("https://partner.example")
+    ours, theirs = UssoAuth(issuer.config()), UssoAuth(partner.config())
+
+    async def handler(request: Request) -> Response:
+        return PlainTextResponse(require_caller(request, ours, "delete:users").sub)
+
+    def guarded(*guards: UssoAuth[Any]) -> TestClient:
+        middleware = [Middleware(USSOMiddleware, guard, optional=True) for guard in guards]
+        return TestClient(Starlette(routes=[Route("/", handler)], middleware=middleware))
+
+    headers = partner.authorization(scopes=["delete:users"])
+    with pytest.raises(RuntimeError, match="USSOMiddleware"):
+        guarded(theirs).get("/", headers=headers)
+    assert guarded(ours).get("/", headers=headers).status_code == 401
+
+
+def test_a_request_that_an_app_makes_of_another_has_no_share_in_its_verdict(
+    issuer: Issuer,
+) -> None:
+    auth = UssoAuth(issuer.config())
+    inner = USSOMiddleware(PlainTextResponse("inner"), auth)
+
+    async def handler(request: Request) -> Response:
+        # As gateways do: the same scope, without the credential.
+        scope = {**request.scope, "headers": []}
+        statuses: list[int] = []
+
+        async def send(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                statuses.append(message["status"])
+
+        await inner(scope, request.receive, send)
+        return JSONResponse(statuses)
+
+    app = Starlette(routes=[Route("/", handler)], middleware=[Middleware(USSOMiddleware, auth)])
+    assert TestClient(app).get("/", headers=issuer.authorization()).json() == [401]

@@ -41,6 +41,7 @@ use crate::verifier::Verifier;
 /// | `jwks` (the keys themselves), `jwk` (the one key, whatever name tokens give) or `jwks_url` | the address is found by discovery |
 /// | `profile`: `usso`, `usso_legacy`, `rfc9068`, `oidc_id_token`, `custom` | `usso` |
 /// | `algorithms`, `typ` (lists), `token_type`, `tenant`, `required_claims` | those of the profile |
+/// | `token_type_if_any`, for tokens that have a type at all | none |
 /// | `max_age`, `max_lifetime` (seconds) | none |
 /// | `allow_loopback_http`, `danger_allow_http` | `false` |
 ///
@@ -53,7 +54,8 @@ use crate::verifier::Verifier;
 /// | `realm`, `resource_metadata` | `api`, none |
 ///
 /// `api_keys` has the members `issuer` (whose keys they are), `verify_url` or `local: true` (who is
-/// asked about them), `audience` (list; default any) and `prefixes` (list, beside `usso_sk_`).
+/// asked about them), `audience` (list; default any), `prefixes` (list, beside `usso_sk_`), `tenant` and
+/// `required_claims`. An answer of another `token_type` than `access` is refused.
 ///
 /// Beside `issuers`: `leeway` (seconds, 30), `max_token_bytes` (8192), `token_cache`
 /// (`{"entries", "bytes", "max_seconds"}`, or `{"entries": 0}` for none), and for the keys of all
@@ -100,6 +102,7 @@ struct IssuerSetup {
     algorithms: Option<Vec<Algorithm>>,
     typ: Option<Vec<String>>,
     token_type: Option<String>,
+    token_type_if_any: Option<String>,
     tenant: Option<String>,
     #[serde(default)]
     required_claims: Vec<String>,
@@ -310,11 +313,11 @@ impl IssuerSetup {
         if let Some(token_type) = &self.token_type {
             profile = profile.token_type(token_type);
         }
-        for claim in &self.required_claims {
-            let known = CLAIMS.iter().find(|known| *known == claim).ok_or_else(|| {
-                Refusal::config(format_args!("`required_claims`: {claim:?} is no known claim"))
-            })?;
-            profile = profile.require_claim(known);
+        if let Some(token_type) = &self.token_type_if_any {
+            profile = profile.token_type_if_any(token_type);
+        }
+        for claim in known_claims(&self.required_claims)? {
+            profile = profile.require_claim(claim);
         }
         if let Some(age) = self.max_age {
             profile = profile.max_age(Duration::from_secs(age));
@@ -324,6 +327,17 @@ impl IssuerSetup {
         }
         Ok(profile)
     }
+}
+
+/// Gives the names that a configuration writes, of claims that are known.
+pub(super) fn known_claims(names: &[String]) -> Result<Vec<&'static str>, Refusal> {
+    let known = |name: &String| {
+        let known = CLAIMS.iter().copied().find(|known| known == name);
+        known.ok_or_else(|| {
+            Refusal::config(format_args!("`required_claims`: {name:?} is no known claim"))
+        })
+    };
+    names.iter().map(known).collect()
 }
 
 /// The claims that a configuration in JSON may require: the registered ones and USSO's.

@@ -7,8 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::config::known_claims;
 use super::refusal::Refusal;
 use crate::claims::UserData;
+use crate::error::VerifyError;
 use crate::fetch::{FetchError, Request, Response};
 use crate::opaque::{
     Answers, ApiKeys, Audiences, Credential, Error, Fingerprint, KeyRules, Limits, LookupFailed,
@@ -28,11 +30,16 @@ pub(super) struct KeysSetup {
     audience: Option<Vec<String>>,
     #[serde(default)]
     prefixes: Vec<String>,
+    tenant: Option<String>,
+    #[serde(default)]
+    required_claims: Vec<String>,
 }
 
 /// API keys, and the questions about them that are under way.
 pub(super) struct Keys {
     asked: Asked,
+    tenant: Option<String>,
+    required: Vec<&'static str>,
     answers: Answers,
     questions: Mutex<Questions>,
 }
@@ -90,7 +97,8 @@ impl KeysSetup {
             _ => return Err(Refusal::config("`api_keys` needs `verify_url`, or `local: true`")),
         };
         let answers = Answers::new(&Limits::default()).map_err(Refusal::config)?;
-        Ok(Keys { asked, answers, questions: Mutex::default() })
+        let required = known_claims(&self.required_claims)?;
+        Ok(Keys { asked, tenant: self.tenant, required, answers, questions: Mutex::default() })
     }
 }
 
@@ -144,6 +152,20 @@ impl Keys {
         let Asked::App(rules) = &self.asked else { return };
         let claims = claims.map_err(|_| Error::Unavailable(Reason::Lookup));
         self.finish(number, now, || rules.judge(claims?, now));
+    }
+
+    /// Judges what is said of a key as the claims of a token are judged.
+    pub(super) fn judge(&self, user: &UserData) -> Result<(), VerifyError> {
+        if self.tenant.is_some() && user.tenant_id != self.tenant {
+            return Err(VerifyError::Tenant);
+        }
+        if user.token_type.as_deref().is_some_and(|own| own != "access") {
+            return Err(VerifyError::TokenType);
+        }
+        match self.required.iter().find(|claim| !user.has_claim(claim)) {
+            Some(missing) => Err(VerifyError::ClaimMissing(missing)),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn is_under_way(&self, number: u64) -> bool {

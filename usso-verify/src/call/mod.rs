@@ -351,7 +351,9 @@ impl Calls {
         Some(match keys.ask(presented.token, presented.origin, if_asked, now) {
             Asking::Done(Err(Error::Unrecognised)) => return None,
             Asking::Done(verdict) => {
-                self.verifier.vouched(presented, verdict, now).map_or_else(refused, Answer::Caller)
+                let principal = self.verifier.vouched(presented, verdict, now);
+                let judged = principal.and_then(|caller| keys.judge(&caller).map(|()| caller));
+                judged.map_or_else(refused, Answer::Caller)
             }
             Asking::Fetch(question, request) => Answer::Fetch(numbered(question), request),
             Asking::LookUp(question, key) => Answer::LookUp(numbered(question), key),

@@ -113,8 +113,9 @@ impl Reason {
         match self {
             Self::Fetch(FetchError::TooLarge) | Self::Answer | Self::Client => Sign::Up,
             Self::Status(status) if !matches!(status, 502..=504) => Sign::Up,
-            Self::Fetch(_) | Self::Lookup | Self::Status(_) => Sign::Down,
-            Self::NotAsked | Self::Overloaded | Self::Resting => Sign::None,
+            Self::Fetch(_) | Self::Status(_) => Sign::Down,
+            // One key at which the app's own lookup fails says nothing about the next.
+            Self::Lookup | Self::NotAsked | Self::Overloaded | Self::Resting => Sign::None,
         }
     }
 }
@@ -122,7 +123,7 @@ impl Reason {
 /// Whether an issuer is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sign {
-    /// It was not asked.
+    /// It was not asked, or that tells nothing.
     None,
     /// It answered.
     Up,

@@ -168,6 +168,55 @@ fn a_key_is_refused_or_unknown_as_the_issuer_says() {
 }
 
 #[test]
+fn what_is_said_of_a_key_is_judged_as_a_token_is() {
+    let issuer = issuer();
+    for (said, expected) in [
+        (json!({"tenant_id": "org_1", "jti": "k"}), None),
+        (json!({"tenant_id": "org_1", "jti": "k", "token_type": "access"}), None),
+        (json!({"tenant_id": "org_2", "jti": "k"}), Some("token.tenant")),
+        (json!({"jti": "k"}), Some("token.tenant")),
+        (json!({"tenant_id": "org_1"}), Some("token.claim_missing")),
+        (
+            json!({"tenant_id": "org_1", "jti": "k", "token_type": "refresh"}),
+            Some("token.token_type"),
+        ),
+    ] {
+        let config = json!({"api_keys": {
+            "issuer": "https://sso.example", "local": true, "tenant": "org_1",
+            "required_claims": ["jti"],
+        }});
+        let calls = calls(&issuer, &config);
+        let Answer::LookUp(number, _) = calls.verify(&Presented::api_key(KEY), NOW) else {
+            panic!()
+        };
+        let mut claims = said.as_object().cloned().unwrap();
+        claims.insert("sub".to_owned(), "service:1".into());
+        calls.looked_up(number, Ok(Some(claims)), NOW);
+        let refused = match calls.verify_fetched(&Presented::api_key(KEY), NOW) {
+            Answer::Caller(_) => None,
+            Answer::Refused(refusal) => Some(refusal.code),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(refused, expected, "{said}");
+    }
+}
+
+#[test]
+fn lookups_that_fail_do_not_keep_other_keys_from_being_looked_up() {
+    let issuer = issuer();
+    let config = json!({"api_keys": {"issuer": "https://sso.example", "local": true}});
+    let calls = calls(&issuer, &config);
+    for at in 0..20 {
+        let key = format!("usso_sk_0123456789abcd{at:02}");
+        let Answer::LookUp(number, _) = calls.verify(&Presented::api_key(&key), NOW) else {
+            panic!("{at}")
+        };
+        calls.looked_up(number, Err(LookupFailed), NOW);
+    }
+    assert!(matches!(calls.verify(&Presented::api_key(KEY), NOW), Answer::LookUp(..)));
+}
+
+#[test]
 fn only_what_looks_like_a_key_is_ever_asked_about() {
     let issuer = issuer();
     let calls = issuers_keys(&issuer);
@@ -315,8 +364,32 @@ fn tokens_of_usso_before_it_said_what_they_are_for_are_taken_where_asked_for() {
     let refresh = calls("usso_legacy", "refresh");
     assert_eq!(code(&refresh, other), "good");
     assert_eq!(code(&refresh, mint().without("token_type").sign()), "token.token_type");
+    for (claim, value, good) in [
+        ("token_use", "access", true),
+        ("token_use", "id", false),
+        ("typ", "Bearer", true),
+        ("typ", "ID", false),
+        ("typ", "Refresh", false),
+    ] {
+        let token = mint().typ("JWT").without("token_type").claim(claim, value).sign();
+        assert_eq!(code(&legacy, token) == "good", good, "{claim} {value}");
+    }
     for telling in ["nonce", "at_hash", "c_hash", "s_hash", "events"] {
         let id_token = mint().typ("JWT").without("token_type").claim(telling, "x").sign();
         assert_eq!(code(&legacy, id_token), "token.claim_invalid", "{telling}");
     }
+}
+
+#[test]
+fn a_type_is_compared_where_there_is_one() {
+    let issuer = issuer();
+    let config = json!({"issuers": [{"issuer": "https://sso.example", "audience": AUDIENCE,
+        "profile": "rfc9068", "token_type_if_any": "access", "jwks": issuer.keys().to_jwks()}]});
+    let calls = Calls::new(&config.to_string()).unwrap();
+    let good =
+        |token: String| matches!(calls.verify(&token.as_str().into(), NOW), Answer::Caller(_));
+    let mint = || issuer.mint().audience(AUDIENCE);
+    assert!(good(mint().sign()));
+    assert!(good(mint().without("token_type").sign()));
+    assert!(!good(mint().claim("token_type", "refresh").sign()));
 }

@@ -8,7 +8,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
-from usso._native import Request
+from usso._native import Claims, Request
+from usso._verifier import Verifier
 from usso.exceptions import USSOException
 
 if TYPE_CHECKING:
@@ -28,6 +29,25 @@ def native_request(connection: HTTPConnection) -> Request:
         # Over HTTP/2 nothing else says it (RFC 8441), and a cookie needs proof here.
         headers.append((b"upgrade", b"websocket"))
     return Request(scope.get("method", "GET"), target, headers)
+
+
+async def verdict(
+    auth: UssoAuth[Any], connection: HTTPConnection, request: Request
+) -> Claims | None:
+    """Gives the caller of a request, asking once for each verifier: a proof of DPoP is good once.
+
+    Raises `USSOException`.
+    """
+    scope = connection.scope
+    # A request that an app makes of this one has headers of its own, and no share in the verdict.
+    seen: dict[Verifier, Claims | None] = {}
+    seen, headers = scope.get("usso", (seen, None))
+    if headers is not scope["headers"]:
+        seen = {}
+        scope["usso"] = (seen, scope["headers"])
+    if auth.verifier not in seen:
+        seen[auth.verifier] = await auth.verifier.aauthenticate(request)
+    return seen[auth.verifier]
 
 
 class HTTPRefused(USSOException, HTTPException):

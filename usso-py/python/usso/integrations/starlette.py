@@ -16,7 +16,7 @@ from usso._native import Claims, Request, Rule
 from usso.auth import Needed, UssoAuth, require
 from usso.config import AvailableJwtConfigs
 from usso.exceptions import USSOException
-from usso.integrations._asgi import http_refused, native_request, response_of
+from usso.integrations._asgi import http_refused, native_request, response_of, verdict
 from usso.user import UserData
 
 __all__ = ["USSOMiddleware", "USSOUser", "require_caller"]
@@ -81,7 +81,7 @@ class USSOMiddleware:
         connection = HTTPConnection(scope)
         native = native_request(connection)
         try:
-            claims = await self.auth.aauthenticate(native)
+            claims = await verdict(self.auth, connection, native)
             if claims is not None or not self.optional:
                 claims = require(self.auth.verifier, claims, self.rule)
             user = None if claims is None else self.auth.user_of(claims)
@@ -89,6 +89,9 @@ class USSOMiddleware:
             await self._refuse(error, native)(scope, receive, send)
             return
         _note(scope, connection, claims, user)
+        # By guard: the caller of another one is not this one's.
+        guards: dict[UssoAuth[Any], Claims | None] = getattr(connection.state, "usso_guards", {})
+        connection.state.usso_guards = {**guards, self.auth: claims}
         extra = self.auth.verifier.native.response_headers(native, self.optional)
 
         started = False
@@ -124,11 +127,12 @@ def require_caller(
     `{name}` takes a part of the path: `require_caller(request, auth, "read:users?user_id={id}")`.
     Raises `USSOException`, which the middleware answers, and `ValueError` if a scope is not one.
     """
-    if not hasattr(connection.state, "usso_claims"):
-        raise RuntimeError("nothing guards this route: put `USSOMiddleware` before it")
+    guards: dict[UssoAuth[Any], Claims | None] = getattr(connection.state, "usso_guards", {})
+    if auth not in guards:
+        raise RuntimeError("nothing guards this route: put `USSOMiddleware` with `auth` before it")
     rule = Rule(scopes=scopes, **needed)
     parameters = {name: str(value) for name, value in connection.path_params.items()}
-    return auth.user_of(require(auth.verifier, connection.state.usso_claims, rule, parameters))
+    return auth.user_of(require(auth.verifier, guards[auth], rule, parameters))
 
 
 def _note(

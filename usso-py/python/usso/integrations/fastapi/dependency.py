@@ -1,7 +1,5 @@
 """The caller of a route, as a dependency."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from typing import Any, TypeVar, overload
@@ -18,10 +16,12 @@ from usso._native import Claims, Refusal, Request, Rule, action_level
 from usso.auth import Needed, UssoAuth, require
 from usso.config import AvailableJwtConfigs
 from usso.exceptions import USSOException, of_refusal
-from usso.integrations._asgi import HTTPRefused, http_refused, native_request
+from usso.integrations._asgi import HTTPRefused, http_refused, native_request, verdict
 from usso.user import KINDS, UserData
 
 UserT = TypeVar("UserT", bound=BaseModel)
+NO_SCOPES = SecurityScopes()
+_Check = Callable[[Claims | None], Claims]
 
 
 class USSOAuthentication(UssoAuth[UserT], SecurityBase):
@@ -36,7 +36,7 @@ class USSOAuthentication(UssoAuth[UserT], SecurityBase):
 
     @overload
     def __init__(
-        self: USSOAuthentication[UserData],
+        self: "USSOAuthentication[UserData]",
         jwt_config: AvailableJwtConfigs | None = None,
         *,
         raise_exception: bool = True,
@@ -87,12 +87,21 @@ class USSOAuthentication(UssoAuth[UserT], SecurityBase):
                 raise
             return None
 
-    async def optional(self, connection: HTTPConnection, response: Response) -> UserT | None:
+    async def optional(
+        self, connection: HTTPConnection, security_scopes: SecurityScopes, response: Response
+    ) -> UserT | None:
         """Gives the caller, `None` if there is no credential: `Depends(authentication.optional)`.
 
-        A credential that is there and not good is refused: nobody is made anonymous silently.
+        A credential that is there and not good is refused: nobody is made anonymous silently. With
+        `Security` and scopes there must be a caller.
         """
-        return await self._caller(connection, response, None)
+        return await self._caller(connection, response, self._checks(connection, security_scopes))
+
+    def _checks(self, connection: HTTPConnection, asked: SecurityScopes) -> _Check | None:
+        """Gives what checks the scopes that `Security` asks for, if it does."""
+        if not asked.scopes:
+            return None
+        return lambda claims: _require_scopes(self, claims, asked.scopes, connection)
 
     def require(
         self, *scopes: str, **needed: Unpack[Needed]
@@ -106,9 +115,12 @@ class USSOAuthentication(UssoAuth[UserT], SecurityBase):
         """
         rule = Rule(scopes=scopes, **needed)
 
-        async def dependency(connection: HTTPConnection, response: Response) -> UserT | None:
+        async def dependency(
+            connection: HTTPConnection, security_scopes: SecurityScopes, response: Response
+        ) -> UserT | None:
             def check(claims: Claims | None) -> Claims:
-                return require(self.verifier, claims, rule, _parameters(connection))
+                known = _require_scopes(self, claims, security_scopes.scopes, connection)
+                return require(self.verifier, known, rule, _parameters(connection))
 
             return await self._caller(connection, response, check)
 
@@ -129,9 +141,11 @@ class USSOAuthentication(UssoAuth[UserT], SecurityBase):
             raise ValueError(f"{action!r} is no action")
         filters = [filter_data] if filter_data else []
 
-        async def dependency(connection: HTTPConnection, response: Response) -> UserT | None:
+        async def dependency(
+            connection: HTTPConnection, security_scopes: SecurityScopes, response: Response
+        ) -> UserT | None:
             def check(claims: Claims | None) -> Claims:
-                known = require(self.verifier, claims, Rule())
+                known = _require_scopes(self, claims, security_scopes.scopes, connection)
                 if not known.can(action, resource_path, filters):
                     raise of_refusal(Refusal.scope(f"{action}:{resource_path}"))
                 return known
@@ -140,16 +154,20 @@ class USSOAuthentication(UssoAuth[UserT], SecurityBase):
 
         return dependency
 
-    async def usso_access_security_async(self, request: HTTPConnection) -> UserT | None:
+    async def usso_access_security_async(
+        self, request: HTTPConnection, security_scopes: SecurityScopes = NO_SCOPES
+    ) -> UserT | None:
         """Gives the caller of a request."""
-        return await self(request, SecurityScopes(), Response())
+        return await self(request, security_scopes, Response())
 
-    def usso_access_security(self, request: HTTPConnection) -> UserT | None:
+    def usso_access_security(
+        self, request: HTTPConnection, security_scopes: SecurityScopes = NO_SCOPES
+    ) -> UserT | None:
         """Gives the caller of a request. Blocks while keys are fetched: not for async handlers."""
         native = native_request(request)
         try:
-            claims = require(self.verifier, self.verifier.authenticate(native), Rule())
-            return self.user_of(claims)
+            claims = self.verifier.authenticate(native)
+            return self.user_of(_require_scopes(self, claims, security_scopes.scopes, request))
         except USSOException as error:
             if self.raise_exception:
                 raise _refused(self, error, native) from None
@@ -161,12 +179,12 @@ class USSOAuthentication(UssoAuth[UserT], SecurityBase):
         self,
         connection: HTTPConnection,
         response: Response,
-        check: Callable[[Claims | None], Claims] | None,
+        check: _Check | None,
     ) -> UserT | None:
         """Verifies and checks the caller; without a check nobody needs to be there."""
         native = native_request(connection)
         try:
-            claims = await self.verifier.aauthenticate(native)
+            claims = await verdict(self, connection, native)
             if check is not None:
                 claims = check(claims)
             user = None if claims is None else self.user_of(claims)
