@@ -13,8 +13,6 @@ import httpx
 from conftest_server import Server, running
 from table import load, serve_asgi
 
-from usso.testing import Issuer
-
 README = (Path(__file__).parents[1] / "README.md").read_text()
 PROGRAMS = re.findall(r"```python\n(.*?)```", README, re.S)
 
@@ -55,7 +53,7 @@ from usso.integrations.fastapi import get_authenticator
 def make_app(config):
     app = FastAPI()
     app.get("/me")(lambda user=Depends(get_authenticator(config)): user)
-    return TestClient(app)
+    return app
 
 """
     (tmp_path / "test_me.py").write_text(around + PROGRAMS[2])
@@ -67,6 +65,13 @@ def make_app(config):
     assert "1 passed" in run.stdout
 
 
+def test_the_client_of_the_readme_keeps_its_refresh_token(server: Server) -> None:
+    kept = [server.login()["refresh_token"]]
+    program = PROGRAMS[3].replace("https://sso.example", server.base_url)
+    for _ in range(2):
+        exec(program, {"stored": lambda: kept[-1], "store": kept.append})  # noqa: S102
+    assert len(set(kept)) == 3
+
+
 def test_every_program_is_tested() -> None:
-    assert len(PROGRAMS) == 3
-    assert Issuer
+    assert len(PROGRAMS) == 4

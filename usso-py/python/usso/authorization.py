@@ -72,14 +72,17 @@ def is_path_match(
 def is_filter_match(user_filters: Mapping[str, str], requested_filters: Mapping[str, str]) -> bool:
     """Says whether a resource with these values meets all conditions of a scope.
 
-    A condition without a value is met by nothing.
+    A condition without a value, or with one that is no text, is met by nothing.
     """
     if not user_filters:
         return True
+    conditions: Mapping[object, object] = dict(user_filters)
+    if not all(isinstance(part, str) for pair in conditions.items() for part in pair):
+        return False
     keys = {"%": "%25", "&": "%26", "+": "%2B", "=": "%3D"}
     values = {"&": "%26", "+": "%2B"}
     pairs = (
-        str(key).translate(str.maketrans(keys)) + "=" + str(value).translate(str.maketrans(values))
+        key.translate(str.maketrans(keys)) + "=" + value.translate(str.maketrans(values))
         for key, value in user_filters.items()
     )
     scope = "read:it?" + "&".join(pairs)

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
 import ipaddress
+import logging
 import os
 import re
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
+from urllib.request import getproxies
+
+from usso._transport import FORKING
+
+_Client = TypeVar("_Client")
+
+log = logging.getLogger("usso")
 
 MAX_BYTES = 1 << 20
 TIMEOUT = 5.0
@@ -51,10 +61,13 @@ def client_options(url: str) -> dict[str, Any]:
     """Gives the settings of a client for this address.
 
     Redirects are not followed. Proxies, from `PROXY` or the usual variables, are used for https
-    only: what goes to a host nearby must not pass one in clear text.
+    only: what goes to a host nearby must not pass one in clear text. Raises `ValueError` for the
+    address of one that is none.
     """
     secure = url.startswith("https:")
     proxy = (os.getenv("PROXY") or None) if secure else None
+    if secure:
+        check_proxies(proxy)
     return {
         "proxy": proxy,
         "trust_env": secure,
@@ -62,6 +75,31 @@ def client_options(url: str) -> dict[str, Any]:
         "follow_redirects": False,
         "headers": {"accept": "application/json", "accept-encoding": "identity"},
     }
+
+
+def check_proxies(given: Any = None) -> None:
+    """Raises `ValueError` if the address of this proxy, else of one in the environment, is none.
+
+    The errors of httpx quote it, and so the password in it.
+    """
+    import httpx
+
+    addresses = [given]
+    if given is None:
+        found = getproxies()
+        if "*" in (name.strip() for name in found.get("no", "").split(",")):
+            return
+        named = [found[name] for name in ("http", "https", "all") if found.get(name)]
+        addresses = [text if "://" in text else f"http://{text}" for text in named]
+    is_sound = True
+    for address in addresses:
+        try:
+            _ = address if isinstance(address, httpx.Proxy) else httpx.Proxy(address)
+        except (httpx.InvalidURL, ValueError, TypeError):
+            is_sound = False
+    # Outside of the handler, so that nothing refers to the error.
+    if not is_sound:
+        raise ValueError("the address of a proxy is no http, https or socks5 URL; correct it")
 
 
 class TooMuch(Exception):
@@ -87,14 +125,28 @@ class Body:
         return bytes(self._chunks)
 
 
+def _made(kind: Callable[..., _Client], url: str) -> _Client:
+    """Makes a client. Raises `OSError`, and says in the log why, if the proxy cannot be used."""
+    try:
+        return kind(**client_options(url))
+    except (ValueError, ImportError) as error:
+        log.warning("no request can be sent: %s", error)
+        raise OSError("no answer") from None
+
+
 def send(method: str, url: str, json: object = None) -> tuple[int, bytes]:
     """Sends a request and gives status and body. Raises `OSError` if there is no such answer."""
-    import httpx
+    with FORKING:
+        import httpx
 
+        # What looks addresses up imports it.
+        importlib.import_module("encodings.idna")
+
+        client = _made(httpx.Client, url)
     body = Body()
     try:
         with (
-            httpx.Client(**client_options(url)) as client,
+            client,
             client.stream(method, url, json=json) as response,
         ):
             for chunk in response.iter_raw():
@@ -108,10 +160,10 @@ async def send_async(method: str, url: str, json: object = None) -> tuple[int, b
     """As `send`, without blocking the event loop."""
     import httpx
 
-    body = Body()
+    client, body = _made(httpx.AsyncClient, url), Body()
     try:
         async with (
-            httpx.AsyncClient(**client_options(url)) as client,
+            client,
             client.stream(method, url, json=json) as response,
         ):
             async for chunk in response.aiter_raw():

@@ -6,6 +6,7 @@ The verifier does not use this: it has its own store of keys.
 from __future__ import annotations
 
 import math
+import os
 import threading
 import time
 from dataclasses import dataclass, field
@@ -85,6 +86,20 @@ def _fetched(url: str) -> list[dict[str, Any]]:
         raise _unavailable()
     entries = cast("list[object]", keys)
     return [cast("dict[str, Any]", jwk) for jwk in entries if isinstance(jwk, dict)]
+
+
+def _after_fork() -> None:
+    """Starts anew in a forked process: threads of the parent held locks and sent requests."""
+    global _lock
+    _lock = threading.Lock()
+    for url, known in list(_sets.items()):
+        known.lock = threading.Lock()
+        if known.answered < known.asked:
+            del _sets[url]
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _unavailable() -> Exception:

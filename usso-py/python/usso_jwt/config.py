@@ -59,8 +59,14 @@ class JWTConfig(BaseModel):
             raise TypeError("json_data must be a JSON text or a dict")
         return cls(**cast("dict[str, Any]", json_data))
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, JWTConfig):
+            return NotImplemented
+        # `type` has a value if it was not set too, but then it is no check.
+        return super().__eq__(other) and self.algorithm == other.algorithm
+
     def __hash__(self) -> int:
-        parts = [self.jwks_url, self.jwk, self.issuer, self.audience]
+        parts = [self.jwks_url, self.jwk, self.issuer, self.audience, self.algorithm]
         return hash(json.dumps(parts, sort_keys=True))
 
     @property

@@ -21,6 +21,8 @@ class Seen:
     path: str
     headers: dict[str, str]
     body: bytes
+    port: int = 0
+    """That of the client, of which each connection has another."""
 
     def json(self) -> Any:
         return json.loads(self.body)
@@ -73,7 +75,8 @@ def loopback() -> Iterator[Loopback]:
             else:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             headers = {name.lower(): value for name, value in self.headers.items()}
-            answer = server.answer(Seen(self.command, self.path, headers, body))
+            port = self.client_address[1]
+            answer = server.answer(Seen(self.command, self.path, headers, body, port))
             if answer.status is None:
                 self.close_connection = True
                 return

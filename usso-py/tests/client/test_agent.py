@@ -372,3 +372,18 @@ def test_a_jwt_that_no_header_carries_is_not_shown(jwt):
     with pytest.raises(ValueError, match=r"^jwt is empty, too long or has characters") as raised:
         get_agent_token(jwt, "https://sso.example")
     assert "secret" not in str(raised.value)
+
+
+def test_a_jwt_over_http_does_not_pass_a_proxy_of_the_environment(agents, stranger, monkeypatch):
+    for name in ("http_proxy", "all_proxy"):
+        monkeypatch.setenv(name, stranger.url)
+    monkeypatch.setenv("no_proxy", "")
+    assert get_agent_token("the.agent.jwt", agents.url) == "agent-access"
+    assert asyncio.run(get_agent_token_async("the.agent.jwt", agents.url)) == "agent-access"
+    assert stranger.seen == []
+
+
+def test_the_password_of_a_proxy_is_in_no_error(monkeypatch):
+    monkeypatch.setenv("https_proxy", "http://user:hunt/er2@proxy:80")
+    with pytest.raises(ValueError, match="the address of a proxy"):
+        get_agent_token("the.agent.jwt", "https://sso.example")

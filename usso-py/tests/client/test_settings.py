@@ -100,6 +100,8 @@ def test_a_safe_base_url_is_taken(url):
         "http://localhost.example",
         "http://localhost.",
         "http://usso。example",
+        "http://usso%2eexample",
+        "http://us%73o",
         "ftp://sso.example",
         "sso.example",
         "//sso.example",
@@ -146,6 +148,52 @@ def test_http_does_not_pass_a_proxy_of_the_environment(make, sso, stranger, monk
     monkeypatch.setenv("no_proxy", "")
     make(api_key="k", usso_base_url=sso.url).get("/thing")
     assert (len(sso.seen), stranger.seen) == (1, [])
+
+
+def test_http_beside_an_sso_with_https_does_not_pass_one_either(make, sso, stranger, monkeypatch):
+    for name in ("http_proxy", "all_proxy"):
+        monkeypatch.setenv(name, stranger.url)
+    monkeypatch.setenv("no_proxy", "")
+    make(api_key="k", usso_base_url="https://sso.example").get(f"{sso.url}/thing")
+    assert (len(sso.seen), stranger.seen) == (1, [])
+
+
+@pytest.mark.parametrize("chosen", ["argument", "mount"])
+def test_a_proxy_that_was_chosen_is_used(sso, stranger, chosen):
+    through = httpx.HTTPTransport(proxy=stranger.url)
+    settings = {"argument": {"proxy": stranger.url}, "mount": {"mounts": {"http://": through}}}
+    with UssoClient(api_key="k", usso_base_url=sso.url, **settings[chosen]) as client:
+        client.get("/thing")
+    assert (sso.seen, len(stranger.seen)) == ([], 1)
+
+
+@pytest.mark.parametrize(
+    "proxy", ["http://user:hunt/er2@proxy:80", "gopher://user:12/hunter2@proxy:80"]
+)
+@pytest.mark.parametrize("chosen", [False, True])
+@KINDS
+def test_the_password_of_a_proxy_is_in_no_error(kind, chosen, proxy, monkeypatch):
+    if not chosen:
+        monkeypatch.setenv("https_proxy", proxy)
+    with pytest.raises(ValueError, match="the address of a proxy") as raised:
+        kind(api_key="k", **({"proxy": proxy} if chosen else {}))
+    assert "hunt" not in f"{raised.value!r} {raised.value.__context__!r}"
+
+
+@KINDS
+def test_no_proxy_is_looked_at_that_is_not_used(kind, monkeypatch):
+    monkeypatch.setenv("https_proxy", "http://user:hunt/er2@proxy:80")
+    kind(api_key="k", transport=httpx.MockTransport(lambda request: httpx.Response(200)))
+    kind(api_key="k", usso_base_url="http://localhost")
+    kind(api_key="k", trust_env=False)
+    monkeypatch.setenv("no_proxy", "*")
+    kind(api_key="k")
+
+
+@KINDS
+def test_a_base_url_under_its_name_in_httpx_is_an_error_that_says_so(kind):
+    with pytest.raises(TypeError, match="write `usso_base_url`"):
+        kind(api_key="k", base_url="https://sso.example")
 
 
 @KINDS

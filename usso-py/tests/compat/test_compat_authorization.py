@@ -220,6 +220,12 @@ def test_every_condition_must_be_met_and_none_needs_nothing() -> None:
     assert is_filter_match({"a": "1"}, {"a": 1})  # type: ignore[dict-item]
 
 
+@pytest.mark.parametrize("condition", [None, True, 1, ("a",), b"a"])
+def test_a_condition_that_is_no_text_is_met_by_nothing(condition: object) -> None:
+    assert not is_filter_match({"a": condition}, {"a": str(condition)})  # type: ignore[dict-item]
+    assert not is_filter_match({condition: "x"}, {str(condition): "x"})  # type: ignore[dict-item]
+
+
 def test_filters_that_were_parsed_still_mean_the_same() -> None:
     for value in ("%2A", "a%26b", "a%2Bb", "50%25", "a*", "x+y"):
         scope = f"read:files?k={value}"

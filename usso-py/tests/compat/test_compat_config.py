@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from pydantic import ValidationError
 
 from usso.config import AuthConfig
+from usso.testing import Issuer
 from usso_jwt import JWTConfig
 from usso_jwt.algorithms import convert_key_to_jwk
 from usso_jwt.enums import Algorithm
@@ -18,6 +19,7 @@ from usso_jwt.exceptions import JWTError
 from usso_jwt.schemas import JWT
 from usso_jwt.utils import b64url_encode
 
+JWKS_URL = "https://sso.example/jwks"
 ENCODING, SPKI = serialization.Encoding, serialization.PublicFormat.SubjectPublicKeyInfo
 
 
@@ -219,3 +221,23 @@ def test_a_configuration_is_made_of_json() -> None:
 
 def test_usso_s_configuration_is_one_of_these() -> None:
     assert issubclass(AuthConfig, JWTConfig)
+
+
+@pytest.mark.parametrize("kind", [JWTConfig, AuthConfig])
+def test_a_configuration_that_pins_the_algorithm_is_not_one_that_does_not(
+    kind: type[JWTConfig],
+) -> None:
+    lax, strict = kind(jwks_url=JWKS_URL), kind(jwks_url=JWKS_URL, type="EdDSA")  # type: ignore[arg-type]
+    assert lax != strict
+    assert hash(lax) != hash(strict)
+    assert strict == kind(jwks_url=JWKS_URL, type=Algorithm.EdDSA)
+    assert lax == kind(jwks_url=JWKS_URL)
+    assert lax != "lax"
+
+
+def test_a_verifier_that_was_made_for_any_algorithm_is_not_one_for_the_pinned() -> None:
+    issuer = Issuer(algorithm="ES256")
+    given = {"jwks": issuer.jwks(), "issuer": issuer.name, "any_audience": True}
+    token = issuer.mint("user:1")
+    assert AuthConfig(**given).verify_token(token)
+    assert not AuthConfig(type="EdDSA", **given).verify_token(token, raise_exception=False)

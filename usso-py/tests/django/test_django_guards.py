@@ -9,12 +9,15 @@ import django_site
 import pytest
 import site_urls
 from django.contrib.auth import authenticate
+from django.contrib.auth.mixins import LoginRequiredMixin
 from django.contrib.auth.models import User
 from django.db import connection
 from django.http import HttpResponse
 from django.test import AsyncClient, Client, RequestFactory, override_settings
 from django.test.utils import CaptureQueriesContext
 from django.views import View
+from django.views.generic import TemplateView
+from rest_framework.views import APIView
 
 from usso.exceptions import TokenInvalid, TokenNotFound
 from usso.integrations.django import (
@@ -41,6 +44,9 @@ MISSPELT = [
     lambda: type("Misspelt", (USSOAuthMixin, View), {"required_scopes": ["raed:files"]}),
     lambda: type("Text", (USSOAuthMixin, View), {"required_scopes": "read:files"}),
     lambda: type("Text", (USSOAuthMixin, View), {"required_roles": "admin"}),
+    lambda: type("Once", (USSOAuthMixin, View), {"required_roles": (name for name in ["admin"])}),
+    lambda: site_urls.Mixed.as_view(required_scopes=["raed:files"]),
+    lambda: site_urls.Mixed.as_view(required_roles="admin"),
     lambda: USSOAuthentication().authorize(action="raed", resource_path="files"),
 ]
 
@@ -81,6 +87,30 @@ def test_a_subclass_of_a_guarded_view_is_guarded(issuer: Issuer) -> None:
         pass
 
     assert Child.as_view()(RequestFactory().get("/"), id="7").status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("needed", "claims"),
+    [
+        ({"required_scopes": ["read:files"]}, {"scopes": ["read:files"]}),
+        ({"required_roles": ["admin"]}, {"roles": ["admin"]}),
+    ],
+)
+def test_the_mixin_wants_what_as_view_is_given(issuer: Issuer, needed: Any, claims: Any) -> None:
+    class Plain(USSOAuthMixin, View):
+        def get(self, request: Any) -> HttpResponse:
+            return HttpResponse("in")
+
+    view, get = Plain.as_view(**needed), RequestFactory().get
+    assert view(get("/", headers=issuer.authorization())).status_code == 403
+    assert view(get("/", headers=issuer.authorization(**claims))).status_code == 200
+
+
+def test_the_mixin_after_a_view_is_an_error_when_the_class_is_made() -> None:
+    for bases in [(View, USSOAuthMixin), (TemplateView, USSOAuthMixin), (APIView, site_urls.Mixed)]:
+        with pytest.raises(TypeError, match="put USSOAuthMixin before"):
+            type("Unguarded", bases, {})
+    assert type("Guarded", (LoginRequiredMixin, USSOAuthMixin, TemplateView), {})
 
 
 @override_settings(MIDDLEWARE=[])

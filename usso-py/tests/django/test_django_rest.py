@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.test import Client, override_settings
+from django.test import Client, RequestFactory, override_settings
 from django_site import DJANGOS, SESSION
+from rest_framework.permissions import AllowAny, IsAdminUser
+from site_urls import Rest
 
+from usso.integrations.django import HasRole, HasScope, Requires
 from usso.testing import Issuer
 
 OWN_PAGE = {"Sec-Fetch-Site": "same-origin"}
@@ -95,6 +98,33 @@ def test_permissions_may_be_combined(
 def test_nobody_is_401_also_where_permissions_are_combined(client: Client) -> None:
     answer = client.get("/rest/either")
     assert (answer.status_code, answer["WWW-Authenticate"]) == (401, 'Bearer realm="api"')
+
+
+@pytest.mark.parametrize("make", [lambda: ~HasScope("read:files"), lambda: ~HasRole("admin")])
+def test_what_callers_must_not_have_cannot_be_said(make: Any) -> None:
+    with pytest.raises(TypeError, match="would let strangers in"):
+        make()
+
+
+class Known(Requires):
+    """Is given as a class."""
+
+
+@pytest.mark.parametrize(
+    "permission",
+    [
+        ~(HasScope("read:files") | HasRole("admin")),
+        ~(HasScope("read:files") & IsAdminUser),
+        ~(AllowAny & (IsAdminUser | HasScope("read:users?user_id={id}"))),
+        ~Known,
+    ],
+)
+def test_what_is_negated_with_others_lets_nobody_in(
+    client: Client, issuer: Issuer, permission: Any
+) -> None:
+    view = Rest.as_view(permission_classes=[permission])
+    with pytest.raises(TypeError, match="would let strangers in"):
+        view(RequestFactory().get("/"), id="a,b")
 
 
 def test_an_inactive_user_is_403(client: Client, issuer: Issuer) -> None:

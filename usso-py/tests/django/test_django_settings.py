@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
 from django.test import Client, override_settings
 
 from usso.integrations import django as integration
@@ -51,6 +54,15 @@ def test_a_setting_that_cannot_be_used_is_an_error_that_names_it(wrong: dict[str
         project_auth()
 
 
+@pytest.fixture
+def nothing_set(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Is a new project: no setting, and nothing in the environment."""
+    for name in ("JWT_CONFIGS", "JWT_CONFIG", "USSO_BASE_URL", "USSO_AUDIENCE"):
+        monkeypatch.delenv(name, raising=False)
+    with override_settings(USSO_JWT_CONFIG=None):
+        yield
+
+
 def test_two_settings_for_one_thing_are_an_error(issuer: Issuer) -> None:
     with (
         override_settings(USSO_CONFIG={"ISSUER": issuer.name}),
@@ -65,6 +77,35 @@ def test_without_a_setting_the_environment_says_it(
     monkeypatch.setenv("JWT_CONFIG", issuer.config().model_dump_json(exclude_none=True))
     with override_settings(USSO_JWT_CONFIG=None):
         assert client.get("/me", headers=issuer.authorization()).status_code == 200
+
+
+def test_without_any_setting_the_error_names_the_setting(nothing_set: None) -> None:
+    with pytest.raises(ImproperlyConfigured, match="USSO_JWT_CONFIG"):
+        project_auth()
+
+
+def test_manage_py_check_says_that_nothing_is_set(nothing_set: None) -> None:
+    with pytest.raises(SystemCheckError, match=r"usso\.E001.*USSO_JWT_CONFIG"):
+        call_command("check")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"USSO_JWT_CONFIG": {"audienc": "x"}}, r"usso\.E001[^`]*`audienc`"),
+        ({"USSO_CONFIG": {"ISSUER": "https://sso.example"}}, r"usso\.E001.*not both"),
+        ({"USSO_LINK_USER": "nowhere.link"}, r"usso\.E002.*nowhere"),
+        ({"USSO_LINK_USER": 7}, r"usso\.E002.*no function"),
+    ],
+)
+def test_manage_py_check_says_what_cannot_be_used(wrong: Any, said: str) -> None:
+    with override_settings(**wrong), pytest.raises(SystemCheckError, match=said):
+        call_command("check")
+
+
+def test_manage_py_check_finds_nothing_in_good_settings() -> None:
+    with override_settings(USSO_LINK_USER="django_site.link_by_email"):
+        call_command("check")
 
 
 def test_the_verifier_is_made_once(issuer: Issuer) -> None:

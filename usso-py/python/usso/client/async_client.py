@@ -82,6 +82,7 @@ class AsyncUssoClient(httpx.AsyncClient, BaseUssoClient):
         An answer of 401 to an access token leads to one refresh and one repetition, unless the body
         was streamed.
         """
+        self._keep_to_own_connections()
         if self._needs_token(request):
             await self._renew(self._session.access)
         access = self._attach(request)
@@ -144,13 +145,14 @@ class AsyncUssoClient(httpx.AsyncClient, BaseUssoClient):
     async def _exchange(self) -> dict[str, Any]:
         session = self._session
         request, sent = self._refresh_request(self), session.refresh
-        try:
-            answer = await wire.ask_async(self, request)
-        except USSOException as error:
-            self._refused(error, sent)
-            raise
-        tokens = wire.read_tokens(answer)
-        session.store_refresh(tokens)
+        with session.sending():
+            try:
+                answer = await wire.ask_async(self, request)
+            except USSOException as error:
+                self._refused(error, sent)
+                raise
+            tokens = wire.read_tokens(answer)
+            session.store_refresh(tokens)
         try:
             if self._on_refresh is not None and session.refresh is not None:
                 done = self._on_refresh(session.refresh)

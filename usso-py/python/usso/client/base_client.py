@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import encodings.idna  # noqa: F401  # pyright: ignore[reportUnusedImport]
 import os
-import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from copy import deepcopy
@@ -13,10 +13,9 @@ import httpx
 
 from usso.utils import agent, wire
 
-if TYPE_CHECKING:
-    import asyncio
-    import concurrent.futures
+from ._session import Session
 
+if TYPE_CHECKING:
     from httpx._client import UseClientDefault
     from httpx._types import AuthTypes
     from typing_extensions import Self
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from usso_jwt.schemas import JWT
 
 LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=30.0)
-AHEAD_SECONDS = 30.0
 API_KEY_SECONDS = 60.0
 AGENT_SECONDS = 600.0
 
@@ -52,44 +50,6 @@ def payload_scopes(token: JWT | None) -> list[str]:
         return []
     payload: Any = token.payload
     return wire.scopes_of(dict(payload))
-
-
-class Session:
-    """The tokens of a client and of its copies, and the one refresh that is under way."""
-
-    __slots__ = ("access", "due", "flight", "is_agent", "lock", "over", "refresh", "task")
-
-    def __init__(self, refresh: str | None) -> None:
-        self.access: str | None = None
-        self.refresh = refresh
-        self.due: float | None = None
-        self.is_agent = False
-        self.over = False
-        self.lock = threading.Lock()
-        self.flight: concurrent.futures.Future[dict[str, Any]] | None = None
-        self.task: asyncio.Task[dict[str, Any]] | None = None
-
-    def store_refresh(self, tokens: wire.Tokens) -> None:
-        """Puts the new refresh token in place, first of all: the one before it is spent."""
-        self.refresh = tokens.refresh or self.refresh
-
-    def store_access(self, tokens: wire.Tokens, *, is_agent: bool = False) -> None:
-        """Puts the access token in place; requests carry it from now on."""
-        lifetime = tokens.lifetime
-        ahead = min(AHEAD_SECONDS, (lifetime or 0) / 2)
-        self.due = None if lifetime is None else time.monotonic() + lifetime - ahead
-        self.is_agent = is_agent
-        self.access = tokens.access
-        self.over = False
-
-    def drop(self) -> None:
-        """Forgets the tokens: the SSO refused them."""
-        self.access = self.refresh = self.due = None
-        self.over = True
-
-    def is_fresh(self) -> bool:
-        """Says whether there is an access token that is not about to expire."""
-        return self.access is not None and (self.due is None or time.monotonic() < self.due)
 
 
 class BaseUssoClient:
@@ -189,12 +149,27 @@ class BaseUssoClient:
         return ("x-api-key", self.api_key) if self.api_key else None
 
     def _client_arguments(self, client: Self | None, given: dict[str, Any]) -> dict[str, Any]:
-        """Gives the arguments of the httpx client: those given, over ours."""
-        own = {**wire.client_arguments(self._base), "limits": LIMITS, **given}
+        """Gives the arguments of the httpx client: those given, over ours.
+
+        Raises `TypeError` for `base_url`, `ValueError` for the address of a proxy that is none.
+        """
+        if "base_url" in given:
+            raise TypeError("write `usso_base_url`, not `base_url`")
+        own = wire.client_arguments(self._base, given={"limits": LIMITS, **given})
         if client is not None:
             own["headers"] = httpx.Headers(client.headers)
             own["headers"].update(given.get("headers"))
+        self._arguments, self._pid = own, os.getpid()
         return own
+
+    def _keep_to_own_connections(self) -> None:
+        """Leaves the connections to the parent after a fork: answers on them would be mixed up."""
+        if self._pid == os.getpid():
+            return
+        kind = httpx.Client if isinstance(self, httpx.Client) else httpx.AsyncClient
+        fresh = vars(kind(**self._arguments))
+        vars(self).update({name: fresh[name] for name in ("_transport", "_mounts")})
+        self._pid = os.getpid()
 
     # Which request carries what.
 
@@ -295,6 +270,7 @@ class BaseUssoClient:
         bearer: str | None = None,
     ) -> httpx.Request:
         """Makes a POST to the SSO that carries no credential but the one given."""
+        self._keep_to_own_connections()
         url, timeout = self._base + path, wire.default_timeout()
         request = client.build_request("POST", url, json=json, timeout=timeout)
         for name in _CREDENTIALS:

@@ -44,7 +44,14 @@ class UssoClient(httpx.Client, BaseUssoClient):
     # Security
 
     The credential goes to the origin of the base URL only, also if redirects are followed, which
-    they are not by default.
+    they are not by default. Proxies of the environment are used for https only.
+
+    # Processes
+
+    A forked process makes connections of its own (unless it was given a `transport`), but has the
+    same refresh token, which works once: let one process go on with it. One that is forked during a
+    refresh sends that token once, with a warning in the log; unless this gives tokens, it is signed
+    out.
     """
 
     def __init__(
@@ -96,6 +103,7 @@ class UssoClient(httpx.Client, BaseUssoClient):
         An answer of 401 to an access token leads to one refresh and one repetition, unless the body
         was streamed.
         """
+        self._keep_to_own_connections()
         if self._needs_token(request):
             self._renew(self._session.access)
         access = self._attach(request)
@@ -172,13 +180,14 @@ class UssoClient(httpx.Client, BaseUssoClient):
     def _exchange(self) -> dict[str, Any]:
         session = self._session
         request, sent = self._refresh_request(self), session.refresh
-        try:
-            answer = wire.ask(self, request)
-        except USSOException as error:
-            self._refused(error, sent)
-            raise
-        tokens = wire.read_tokens(answer)
-        session.store_refresh(tokens)
+        with session.sending():
+            try:
+                answer = wire.ask(self, request)
+            except USSOException as error:
+                self._refused(error, sent)
+                raise
+            tokens = wire.read_tokens(answer)
+            session.store_refresh(tokens)
         try:
             if self._on_refresh is not None and session.refresh is not None:
                 self._on_refresh(session.refresh)

@@ -105,7 +105,7 @@ class USSO:
         `max_age` is how many seconds ago they may have signed in. Raises `ValueError` if a scope is
         not one.
         """
-        return self._guard(Rule(scopes=[*also, *scopes], **needed))
+        return self._guard(self._rule(*also, scopes=scopes, **needed))
 
     def protect(self, part: Blueprint | Flask, **rule: Any) -> None:
         """Guards every view of a blueprint, or of the app; takes what `require` takes.
@@ -113,22 +113,35 @@ class USSO:
         What Flask answers to `OPTIONS` by itself is not guarded: browsers ask that without
         credentials. Raises `ValueError` if a scope is not one.
         """
-        guard = self.require(**rule)(_pass)
+        needed = self._rule(**rule)
 
         def before() -> None:
             url_rule = request.url_rule
             automatic = getattr(url_rule, "provide_automatic_options", False)
             if not (automatic and request.method == "OPTIONS"):
-                guard(**(request.view_args or {}))
+                self._admit(needed)
 
         part.before_request(before)
+
+    @staticmethod
+    def _rule(*also: str, scopes: Sequence[str] = (), **needed: Unpack[Needed]) -> Rule:
+        return Rule(scopes=[*also, *scopes], **needed)
 
     def _guard(self, rule: Rule | None) -> Callable[[View], View]:
         def decorate(view: View) -> View:
             @wraps(view)
             def guarded(*args: Any, **parameters: Any) -> Any:
-                self._admit(rule)
-                return current_app.ensure_sync(view)(*args, **parameters)
+                seen = _seen()
+                other, auth = seen.caller, seen.auth
+                try:
+                    self._admit(rule)
+                    answer = current_app.ensure_sync(view)(*args, **parameters)
+                    seen.auth = auth or seen.auth
+                    return answer
+                finally:
+                    # The view that called this one has its own caller again.
+                    if other is not None:
+                        _bind(seen, *other)
 
             return cast("View", guarded)
 
@@ -146,8 +159,10 @@ class USSO:
             given = request.view_args or {}
             parameters = {name: str(value) for name, value in given.items()}
             claims = require(auth.verifier, claims, rule, parameters)
-        user = None if claims is None else auth.user_of(claims)
-        seen.caller = g.usso_user, g.usso_claims = user, claims
+        if claims is not None:
+            _bind(seen, auth.user_of(claims), claims)
+        elif seen.caller is None:
+            _bind(seen, None, None)
         _add_headers(auth, seen, rule is None)
 
 
@@ -204,8 +219,8 @@ def _caller() -> tuple[Any, Claims | None]:
     return caller
 
 
-def _pass(**_: Any) -> None:
-    """Is what a blueprint's guard guards."""
+def _bind(seen: _Seen, user: Any, claims: Claims | None) -> None:
+    seen.caller = g.usso_user, g.usso_claims = user, claims
 
 
 def _forget(_: BaseException | None) -> None:
@@ -227,7 +242,10 @@ def _add_headers(auth: UssoAuth[Any], seen: _Seen, optional: bool) -> None:
     if seen.headers is None:
         seen.headers = {}
         after_this_request(_answered)
+    vary = seen.headers.get("vary")
     seen.headers.update(extra)
+    if vary and vary != seen.headers.get("vary"):
+        seen.headers["vary"] = ", ".join(filter(None, [vary, seen.headers.get("vary")]))
 
 
 def _answered(response: Response) -> Response:

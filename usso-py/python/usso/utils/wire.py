@@ -39,12 +39,27 @@ def default_timeout() -> httpx.Timeout:
     return httpx.Timeout(15.0, connect=5.0, pool=5.0)
 
 
-def client_arguments(base: str, timeout: float | None = None) -> dict[str, Any]:
-    """Gives the arguments of an httpx client for a base URL.
+def client_arguments(
+    base: str, timeout: float | None = None, given: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Gives the arguments of an httpx client for a base URL: those given, over ours.
 
-    The proxies of the environment are used for https only: http passes them in clear text.
+    The proxies of the environment are used for https only: http passes them in clear text. Raises
+    `ValueError` for the address of a proxy that is none.
     """
-    return {"timeout": timeout or default_timeout(), "trust_env": base.startswith("https:")}
+    from usso_jwt._http import check_proxies
+
+    own: dict[str, Any] = {
+        "timeout": timeout or default_timeout(),
+        "trust_env": base.startswith("https:"),
+        **(given or {}),
+    }
+    proxy = own.get("proxy")
+    if proxy is not None or (own["trust_env"] and own.get("transport") is None):
+        check_proxies(proxy)
+    if proxy is None:
+        own["mounts"] = {"http://": None, **(own.get("mounts") or {})}
+    return own
 
 
 def base_url(given: str | None = None, *, danger_allow_http: bool = False) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         USSOAuthMiddleware,
     )
     from usso.integrations.django.mixins import USSOAuthMixin
-    from usso.integrations.django.users import USSOUser
+    from usso.integrations.django.users import USSOUser, usso_user
 
 __all__ = [
     "HasRole",
@@ -35,6 +35,7 @@ __all__ = [
     "require_auth",
     "require_role",
     "require_scope",
+    "usso_user",
 ]
 
 _HOMES = {
@@ -51,6 +52,7 @@ _HOMES = {
     "require_auth": "decorators",
     "require_role": "decorators",
     "require_scope": "decorators",
+    "usso_user": "users",
 }
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
+from weakref import ReferenceType, ref
 
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse
@@ -22,6 +24,7 @@ from usso.integrations.django.users import project_user
 # twice are malformed anyway; a cookie may have a comma, and is not found then.
 _JOINED = ("HTTP_ORIGIN", "HTTP_DPOP")
 _PATH = "/:@!$&'()*+,;=~"
+_BOUND = ("usso_user", "usso_claims", "user", "auser")
 
 
 @dataclass
@@ -38,6 +41,15 @@ class Verdict:
     """Whether no cookie can have been what let the caller in."""
     user_data: Any = None
     user: Any = None
+
+
+@dataclass
+class _Seen:
+    """What the verifiers found out about a request, and whom of them it is bound to."""
+
+    of: ReferenceType[HttpRequest]
+    verdicts: dict[UssoAuth[Any], Verdict] = field(default_factory=dict[UssoAuth[Any], Verdict])
+    bound: Verdict | None = None
 
 
 def judge(auth: UssoAuth[Any], request: HttpRequest) -> Verdict:
@@ -59,14 +71,13 @@ async def ajudge(auth: UssoAuth[Any], request: HttpRequest) -> Verdict:
 
 
 def identify(auth: UssoAuth[Any], request: HttpRequest) -> Verdict:
-    """Authenticates a request and makes its caller `request.user`. Raises `USSOException`.
+    """Authenticates a request and finds its caller's user. Raises `USSOException`.
 
-    The database is used only if there is a credential. Without one `request.user` stays.
+    The database is used only if there is a credential.
     """
     verdict = judge(auth, request)
     if verdict.claims is not None and verdict.user is None:
         verdict.user = project_user(verdict.user_data, request)
-    _bind(request, verdict)
     return verdict
 
 
@@ -76,8 +87,57 @@ async def aidentify(auth: UssoAuth[Any], request: HttpRequest) -> Verdict:
     if verdict.claims is not None and verdict.user is None:
         find = sync_to_async(project_user) if creates_users() else _at_once
         verdict.user = await find(verdict.user_data, request)
-    _bind(request, verdict)
     return verdict
+
+
+def bind(request: Any, verdict: Verdict, *, first: bool = False) -> None:
+    """Makes the caller that of the request, unless nobody is known and somebody was before.
+
+    `request.user` is that caller, too, if the user was looked up; else it stays. `first` leaves
+    the caller of another verifier in place.
+    """
+    seen = _seen(request)
+    if seen.bound is not None and (first or verdict.claims is None):
+        return
+    request.usso_claims = verdict.claims
+    request.usso_user = verdict.user_data
+    if verdict.claims is None:
+        return
+    seen.bound = verdict
+    user = verdict.user
+    if user is None:
+        return
+
+    async def auser() -> Any:
+        return user
+
+    request.user = user
+    request.auser = auser
+
+
+@contextmanager
+def bound(request: Any, verdict: Verdict) -> Generator[None, None, None]:
+    """Binds a guard's caller while its view runs, and then again whom another guard let in.
+
+    If there was no other, the caller stays: answers may be rendered after the view.
+    """
+    seen = _seen(request)
+    other = seen.bound
+    if other is None or other is verdict:
+        bind(request, verdict)
+        yield
+        return
+    kept = {name: getattr(request, name) for name in _BOUND if hasattr(request, name)}
+    bind(request, verdict)
+    try:
+        yield
+    finally:
+        seen.bound = other
+        for name in _BOUND:
+            if name in kept:
+                setattr(request, name, kept[name])
+            elif hasattr(request, name):
+                delattr(request, name)
 
 
 async def _at_once(user_data: Any, request: HttpRequest) -> Any:
@@ -132,39 +192,33 @@ def vary_of(verdict: Verdict) -> list[str]:
 
 def known(auth: UssoAuth[Any], request: HttpRequest) -> Verdict | None:
     """Gives the verdict on a request, if there is one."""
-    return _verdicts(request).get(auth)
+    return _seen(request).verdicts.get(auth)
 
 
 def _headers(verdict: Verdict) -> list[tuple[str, str]]:
     return verdict.auth.verifier.native.response_headers(verdict.native, True)
 
 
-def _verdicts(request: HttpRequest) -> dict[UssoAuth[Any], Verdict]:
-    return vars(request).setdefault("_usso_verdicts", {})
+def _seen(request: HttpRequest) -> _Seen:
+    found: _Seen | None = vars(request).get("_usso_seen")
+    # A copy of a request has the attributes of the first, and perhaps another credential.
+    if found is None or found.of() is not request:
+        found = vars(request)["_usso_seen"] = _Seen(ref(request))
+    return found
 
 
 def _keep(
-    request: Any, auth: UssoAuth[Any], native: Request, claims: Claims | None, by_header: bool
+    request: HttpRequest,
+    auth: UssoAuth[Any],
+    native: Request,
+    claims: Claims | None,
+    by_header: bool,
 ) -> Verdict:
     verdict = Verdict(auth, native, claims, by_header)
     if claims is not None:
         verdict.user_data = auth.user_of(claims)
-    _verdicts(request)[auth] = verdict
-    request.usso_claims = claims
-    request.usso_user = verdict.user_data
+    _seen(request).verdicts[auth] = verdict
     return verdict
-
-
-def _bind(request: Any, verdict: Verdict) -> None:
-    if verdict.claims is None:
-        return
-    user = verdict.user
-
-    async def auser() -> Any:
-        return user
-
-    request.user = user
-    request.auser = auser
 
 
 def _described(auth: UssoAuth[Any], request: Any) -> tuple[Request, bool]:

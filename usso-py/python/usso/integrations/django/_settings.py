@@ -31,7 +31,7 @@ def project_auth() -> UssoAuth[UserData]:
                 try:
                     _made = UssoAuth(project_config())
                 except ValueError as error:
-                    raise ImproperlyConfigured(f"the settings of usso: {error}") from None
+                    raise ImproperlyConfigured(_said(error)) from None
             found = _made
     return found
 
@@ -62,6 +62,12 @@ def link_hook() -> Callable[[UserData, Any], Any] | None:
     """Gives the function that `USSO_LINK_USER` names."""
     named = getattr(settings, "USSO_LINK_USER", None)
     return import_string(named) if isinstance(named, str) else named
+
+
+def _said(error: ValueError) -> str:
+    if all(getattr(settings, name, None) is None for name in NAMES):
+        return f"set USSO_JWT_CONFIG in the settings, or the environment: {error}"
+    return f"the settings of usso: {error}"
 
 
 def _forget(*, setting: str, **_: Any) -> None:

@@ -21,6 +21,7 @@ from usso.integrations.django._request import (
     Verdict,
     add_headers,
     aidentify,
+    bound,
     identify,
     refused,
 )
@@ -81,7 +82,8 @@ def guard(rule: Rule, request: HttpRequest, parameters: dict[str, Any], view: An
         check(verdict, rule, parameters)
     except USSOException as error:
         return refused(auth, error, request)
-    return add_headers(verdict, view())
+    with bound(request, verdict):
+        return add_headers(verdict, view())
 
 
 async def aguard(rule: Rule, request: HttpRequest, parameters: dict[str, Any], view: Any) -> Any:
@@ -92,7 +94,8 @@ async def aguard(rule: Rule, request: HttpRequest, parameters: dict[str, Any], v
         check(verdict, rule, parameters)
     except USSOException as error:
         return refused(auth, error, request)
-    return add_headers(verdict, await view())
+    with bound(request, verdict):
+        return add_headers(verdict, await view())
 
 
 def _guarded(view: View, rule: Rule) -> View:

@@ -14,7 +14,15 @@ from usso._native import Refusal
 from usso.auth import UssoAuth
 from usso.config import AvailableJwtConfigs
 from usso.exceptions import USSOException, of_refusal
-from usso.integrations.django._request import Verdict, add_headers, ajudge, judge, refused
+from usso.integrations.django._request import (
+    Verdict,
+    add_headers,
+    ajudge,
+    bind,
+    bound,
+    judge,
+    refused,
+)
 from usso.integrations.django._settings import project_config
 from usso.user import UserData
 
@@ -48,9 +56,12 @@ class USSOAuthentication(UssoAuth[UserData]):
         return self.usso_access_security(request)
 
     def usso_access_security(self, request: HttpRequest) -> UserData | None:
-        """Gives the caller. Raises `USSOException`, unless made to give `None`."""
+        """Gives the caller. Raises `USSOException`, unless made to give `None`.
+
+        The caller is `request.usso_user`, too, unless that is the caller of another verifier.
+        """
         try:
-            return _caller(judge(self, request))
+            return _met(request, judge(self, request))
         except USSOException:
             if self.raise_exception:
                 raise
@@ -59,7 +70,7 @@ class USSOAuthentication(UssoAuth[UserData]):
     async def usso_access_security_async(self, request: HttpRequest) -> UserData | None:
         """Does as `usso_access_security`, without blocking."""
         try:
-            return _caller(await ajudge(self, request))
+            return _met(request, await ajudge(self, request))
         except USSOException:
             if self.raise_exception:
                 raise
@@ -74,6 +85,7 @@ class USSOAuthentication(UssoAuth[UserData]):
     ) -> Callable[[View], View]:
         """Lets callers in who may do this, as `request.usso_user`; answers the others itself.
 
+        `request.user` stays as it is: it may be the caller of the project's own verifier.
         `filter_data` says what the resource is like. Raises `ValueError` if the action is unknown.
         """
         if _native.action_level(action) is None:
@@ -94,7 +106,8 @@ class USSOAuthentication(UssoAuth[UserData]):
                     check(verdict)
                 except USSOException as error:
                     return refused(self, error, request)
-                return add_headers(verdict, view(request, *args, **parameters))
+                with bound(request, verdict):
+                    return add_headers(verdict, view(request, *args, **parameters))
 
             @wraps(view)
             async def aguarded(request: HttpRequest, *args: Any, **parameters: Any) -> Any:
@@ -103,11 +116,17 @@ class USSOAuthentication(UssoAuth[UserData]):
                     check(verdict)
                 except USSOException as error:
                     return refused(self, error, request)
-                return add_headers(verdict, await view(request, *args, **parameters))
+                with bound(request, verdict):
+                    return add_headers(verdict, await view(request, *args, **parameters))
 
             return cast("View", aguarded if iscoroutinefunction(view) else guarded)
 
         return decorate
+
+
+def _met(request: HttpRequest, verdict: Verdict) -> UserData:
+    bind(request, verdict, first=True)
+    return _caller(verdict)
 
 
 def _caller(verdict: Verdict) -> UserData:

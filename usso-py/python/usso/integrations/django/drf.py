@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
 
 from django.http import HttpResponse
 from rest_framework import exceptions
 from rest_framework.authentication import BaseAuthentication, CSRFCheck
-from rest_framework.permissions import BasePermission, OperationHolderMixin
+from rest_framework.permissions import NOT, BasePermission, OperationHolderMixin
 
 from usso._native import Claims, Refusal, Rule
 from usso.auth import UssoAuth, require
@@ -17,11 +17,14 @@ from usso.exceptions import USSOException, of_refusal
 from usso.integrations.django._request import (
     RefusedResponse,
     Verdict,
+    bind,
     identify,
     refused,
     vary_of,
 )
 from usso.integrations.django._settings import project_auth
+
+_NEGATED = "`~` would let strangers in: say what callers need, not what they must not have"
 
 
 class USSOTokenAuthentication(BaseAuthentication):
@@ -40,10 +43,11 @@ class USSOTokenAuthentication(BaseAuthentication):
         except USSOException as error:
             raise _exception(auth, error, inner) from None
         _tell_caches(request, verdict)
+        if verdict.claims is not None and not verdict.by_header:
+            _enforce_csrf(inner)
+        bind(inner, verdict)
         if verdict.claims is None:
             return None
-        if not verdict.by_header:
-            _enforce_csrf(inner)
         return verdict.user, verdict.claims
 
     def authenticate_header(self, request: Any) -> str:
@@ -58,9 +62,9 @@ class USSOTokenAuthentication(BaseAuthentication):
 class Requires(OperationHolderMixin, BasePermission):
     """Lets callers in who may do all of what is needed; takes what `Rule` takes.
 
-    Goes into `permission_classes` as it is, alone or with others by `&`, `|` and `~`. `{name}`
-    stands for the part of that name in the address: `HasScope("read:users?user_id={id}")`. Raises
-    `ValueError` if a scope is not one.
+    Goes into `permission_classes` as it is, alone or with others by `&` and `|`; not under `~`,
+    which would let strangers in. `{name}` stands for the part of that name in the address:
+    `HasScope("read:users?user_id={id}")`. Raises `ValueError` if a scope is not one.
     """
 
     def __init__(self, **needed: Any) -> None:
@@ -69,6 +73,10 @@ class Requires(OperationHolderMixin, BasePermission):
     def __call__(self) -> Requires:
         """Is what the framework does to make one from a class."""
         return self
+
+    def __invert__(self) -> NoReturn:
+        """Raises `TypeError`."""
+        raise TypeError(_NEGATED)
 
     def has_permission(self, request: Any, view: Any) -> bool:
         """Says whether the caller may. Raises `APIException`, which names what is missing."""
@@ -82,6 +90,9 @@ class Requires(OperationHolderMixin, BasePermission):
             alone: Sequence[Any] = getattr(view, "permission_classes", ())
             if any(one is self for one in alone):
                 raise _exception(auth, error, request._request) from None
+            asked: Callable[[], Sequence[Any]] = getattr(view, "get_permissions", tuple)
+            if any(_negates(one) for one in asked()):
+                raise TypeError(_NEGATED) from None
             # With others, these have a say: `HasScope("read:files") | IsAdminUser`.
             return False
         return True
@@ -103,6 +114,15 @@ class HasRole(Requires):
         if not roles:
             raise ValueError("HasRole needs a role: HasRole('admin')")
         super().__init__(roles=roles, **needed)
+
+
+def _negates(permission: Any, below: bool = False) -> bool:
+    """Says whether one of ours is below a `~`, such as that of `~(HasScope("a") | IsAdminUser)`."""
+    if isinstance(permission, Requires):
+        return below
+    below = below or isinstance(permission, NOT)
+    parts = [getattr(permission, name, None) for name in ("op1", "op2")]
+    return any(_negates(part, below) for part in parts if part is not None)
 
 
 def _exception(auth: UssoAuth[Any], error: USSOException, inner: Any) -> exceptions.APIException:

@@ -18,6 +18,7 @@ from usso.integrations.django._request import (
     Verdict,
     add_headers,
     aidentify,
+    bind,
     identify,
     known,
     refused,
@@ -88,6 +89,7 @@ USSOAuthMiddleware = USSOAuthenticationMiddleware
 
 
 def _admit(request: Any, verdict: Verdict) -> None:
+    bind(request, verdict)
     if verdict.claims is not None:
         if verdict.by_header:
             request._dont_enforce_csrf_checks = True

@@ -28,6 +28,7 @@ from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 from django.db import IntegrityError, router, transaction
 from django.db.models import EmailField
+from django.http import HttpRequest
 
 from usso._native import Refusal
 from usso.exceptions import PermissionDenied, of_refusal
@@ -80,6 +81,17 @@ class USSOUser:
     def has_module_perms(self, app_label: str) -> bool:
         """Says no."""
         return False
+
+
+def usso_user(request: HttpRequest) -> UserData:
+    """Gives the caller that a guard or the middleware knows.
+
+    Raises `TokenNotFound` with `access.token_missing` if it is nobody.
+    """
+    found = getattr(request, "usso_user", None)
+    if not isinstance(found, UserData):
+        raise of_refusal(Refusal.missing())
+    return found
 
 
 def link_key(issuer: str, subject: str) -> str:
