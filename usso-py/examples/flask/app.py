@@ -10,7 +10,7 @@
 
 Start an issuer, such as USSO's reference server on port 8000, and this:
 
-    pip install "usso[flask]"
+    pip install "$(ls ../../../target/wheels/*.whl)[flask]"
     USSO_BASE_URL=http://localhost:8000 USSO_AUDIENCE=http://localhost:8000 flask run -p 3000
 
 Then ask, with a token of that issuer:

@@ -8,7 +8,7 @@
 
 Start an issuer, such as USSO's reference server on port 8000, and this:
 
-    pip install "usso[starlette]" uvicorn
+    pip install "$(ls ../../../target/wheels/*.whl)[starlette]" uvicorn
     export USSO_BASE_URL=http://localhost:8000 USSO_AUDIENCE=http://localhost:8000
     uvicorn app:app --port 3000
 

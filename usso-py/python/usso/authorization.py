@@ -76,8 +76,8 @@ def is_filter_match(user_filters: Mapping[str, str], requested_filters: Mapping[
     """
     if not user_filters:
         return True
-    conditions: Mapping[object, object] = dict(user_filters)
-    if not all(isinstance(part, str) for pair in conditions.items() for part in pair):
+    parts: list[object] = [*user_filters.keys(), *user_filters.values()]
+    if not all(isinstance(part, str) for part in parts):
         return False
     keys = {"%": "%25", "&": "%26", "+": "%2B", "=": "%3D"}
     values = {"&": "%26", "+": "%2B"}

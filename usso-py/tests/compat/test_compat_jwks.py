@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from uuid import uuid4
 
 import pytest
 from client.forked import SOON, Child
@@ -190,7 +191,7 @@ def test_the_password_of_a_proxy_is_in_no_error_and_no_log(
     monkeypatch.setenv(name, proxy)
     caplog.set_level(0)
     with pytest.raises(USSOException) as caught:
-        fetch_jwk(jwks_url="https://sso.example/jwks", kid="a")
+        fetch_jwk(jwks_url=f"https://sso.example/{uuid4()}", kid="a")
     error: BaseException | None = caught.value
     while error is not None:
         assert "hunt" not in f"{error} {error!r}"

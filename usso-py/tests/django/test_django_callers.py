@@ -10,7 +10,9 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpResponse
 from django.test import RequestFactory
+from rest_framework.permissions import AllowAny
 from rest_framework.request import Request as RestRequest
+from site_urls import Rest
 
 from usso.exceptions import TokenNotFound
 from usso.integrations.django import (
@@ -83,14 +85,32 @@ def test_a_guard_inside_another_gives_the_caller_back(
 
     @require_auth
     def outer(request: Any) -> HttpResponse:
-        answer = inner(request)
-        assert seen(request) == ["user:alice"] * 3
+        for _ in ("first", "second"):
+            answer = inner(request)
+            assert seen(request) == ["user:alice"] * 3
         return answer
 
     headers = {"x-other": other.mint("user:bob", scopes=["read:files"])}
     request = RequestFactory().get("/", headers={**issuer.authorization("user:alice"), **headers})
     assert outer(request).content == b"user:bob"
     assert outer(asked(issuer, other)).status_code == 403
+
+
+def test_an_optional_guard_that_finds_nobody_takes_no_request_from_its_caller(
+    other: Issuer, second: USSOAuthentication
+) -> None:
+    rest = Rest.as_view(permission_classes=[AllowAny])
+    open_to_all = USSOAuthenticationMiddleware(rest)
+
+    @second.authorize(resource_path="files")
+    def outer(request: Any) -> HttpResponse:
+        answer = open_to_all(request)
+        assert answer.data["sub"] is None
+        assert request.usso_user.sub == request.usso_claims.sub == "user:bob"
+        return answer
+
+    headers = {"x-other": other.mint("user:bob", scopes=["read:files"])}
+    assert outer(RequestFactory().get("/", headers=headers)).status_code == 200
 
 
 def test_the_user_is_given_back_as_well(

@@ -9,9 +9,10 @@ from django.contrib.auth.models import User
 from django.test import Client, RequestFactory, override_settings
 from django_site import DJANGOS, SESSION
 from rest_framework.permissions import AllowAny, IsAdminUser
+from rest_framework.response import Response
 from site_urls import Rest
 
-from usso.integrations.django import HasRole, HasScope, Requires
+from usso.integrations.django import HasRole, HasScope, Requires, usso_user
 from usso.testing import Issuer
 
 OWN_PAGE = {"Sec-Fetch-Site": "same-origin"}
@@ -35,6 +36,16 @@ def get(client: Client, issuer: Issuer, path: str, **claims: Any) -> Any:
 def test_the_caller_is_the_user(client: Client, issuer: Issuer) -> None:
     answer = get(client, issuer, "/rest/known").json()
     assert answer == {"sub": "user:alice", "pk": User.objects.get().pk}
+
+
+def test_the_caller_is_known_as_after_the_middleware(issuer: Issuer) -> None:
+    class View(Rest):
+        def get(self, request: Any, **_: str) -> Response:
+            inner = request._request
+            return Response([usso_user(request).sub, inner.usso_claims.sub, inner.user.pk])
+
+    answer = View.as_view()(RequestFactory().get("/", headers=issuer.authorization("user:alice")))
+    assert answer.data == ["user:alice", "user:alice", User.objects.get().pk]
 
 
 def test_a_caller_may_be_nobody_where_that_is_allowed(client: Client) -> None:

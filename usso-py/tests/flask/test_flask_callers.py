@@ -97,7 +97,7 @@ def test_a_refusal_is_answered_by_the_guard_that_refuses(
     @outer
     def late() -> object:
         inner()
-        return usso.require("read:files")(caller)()
+        return usso.auth.verify_token("no token")
 
     app.add_url_rule("/inner", view_func=outer(inner), endpoint="inner")
     client, alice = serve(app), issuer.authorization("user:alice")

@@ -6,7 +6,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -50,11 +50,12 @@ class Session:
         _SESSIONS.add(self)
 
     @contextmanager
-    def sending(self) -> Iterator[None]:
-        """Notes that the refresh token is on its way, and is over unless that gives a new one.
+    def sending(self) -> Generator[None, None, None]:
+        """Notes that the refresh token is on its way.
 
-        In a process that was forked while its parent sent the same one, it is sent once: sent again
-        later it would look like theft, which ends the session of the parent too.
+        A process that was forked while its parent sent the same one sends it once, and has no
+        session unless that gives tokens: sent again later it would look like theft, which ends the
+        session of the parent too.
         """
         if self.once:
             wire.logger.warning(
