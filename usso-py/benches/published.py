@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
 HERE = Path(__file__).resolve().parent
-OURS = HERE.parent / "python"
+OURS = Path(find_spec("usso").origin or "").parents[1]  # type: ignore[union-attr]
 PUBLISHED = HERE.parents[1] / "target" / "published-usso"
 PACKAGES = ("usso==0.33.5", "usso-jwt==0.2.19")
 

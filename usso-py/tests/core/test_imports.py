@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-SOURCES = Path(__file__).parents[2] / "python"
+import usso
+
+SOURCES = Path(usso.__file__).parents[1]
 HEAVY = (
     "httpx",
     "fastapi",
