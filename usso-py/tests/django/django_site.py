@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import atexit
+import os
+import shutil
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -27,8 +29,14 @@ def configure() -> None:
     """Sets Django up, once for a process."""
     if settings.configured:
         return
-    folder = tempfile.TemporaryDirectory()
-    atexit.register(folder.cleanup)
+    folder, owner = Path(tempfile.mkdtemp()), os.getpid()
+
+    def clean() -> None:
+        # Forked children of other tests end with it as well.
+        if os.getpid() == owner:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    atexit.register(clean)
     settings.configure(
         SECRET_KEY="only for tests",
         ALLOWED_HOSTS=["*"],
@@ -48,7 +56,7 @@ def configure() -> None:
         DATABASES={
             "default": {
                 "ENGINE": "django.db.backends.sqlite3",
-                "NAME": Path(folder.name) / "db.sqlite3",
+                "NAME": folder / "db.sqlite3",
                 "OPTIONS": {"timeout": 20},
             }
         },
