@@ -4,7 +4,6 @@
 //! across `fork`: Python sends the requests. What Python sees is described in `_native.pyi`.
 
 mod claims;
-mod clock;
 mod keys;
 mod outcome;
 mod request;

@@ -3,8 +3,8 @@
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use usso_verify::testing::{self, requests};
+use usso_verify::{Clock as _, SystemClock};
 
-use crate::clock::now;
 use crate::value::{invalid, object, to_python};
 
 /// An issuer in memory.
@@ -48,7 +48,7 @@ impl TestIssuer {
 
     #[pyo3(signature = (claims, header = "{}", kid = None))]
     fn mint(&self, claims: &str, header: &str, kid: Option<&str>) -> PyResult<String> {
-        self.inner.clock().set(now());
+        self.inner.clock().set(SystemClock.now());
         let mut mint = self.inner.mint();
         for (name, value) in object(claims)? {
             mint = if value.is_null() { mint.without(&name) } else { mint.claim(&name, value) };
@@ -100,6 +100,6 @@ impl RequestCase {
 #[pyfunction]
 pub(crate) fn request_table(issuer: &Bound<'_, TestIssuer>) -> Vec<RequestCase> {
     let issuer = &issuer.get().inner;
-    issuer.clock().set(now());
+    issuer.clock().set(SystemClock.now());
     requests::requests(issuer).into_iter().map(|inner| RequestCase { inner }).collect()
 }

@@ -8,10 +8,9 @@ use pyo3::types::{PyBytes, PyString};
 use usso_verify::call::{Answer, Calls};
 use usso_verify::guard::Head;
 use usso_verify::opaque::LookupFailed;
-use usso_verify::{FetchError, Presented, Response};
+use usso_verify::{Clock as _, FetchError, Presented, Response, SystemClock};
 
 use crate::claims::Claims;
-use crate::clock::now;
 use crate::outcome::{Fetch, LookUp, Refusal, Wait};
 use crate::request::{Request, Rule};
 use crate::value::{Text, invalid, object};
@@ -52,7 +51,7 @@ impl Verifier {
         if let Some(nonce) = nonce {
             presented = presented.nonce(nonce);
         }
-        let now = now();
+        let now = SystemClock.now();
         if let Some(answer) = self.calls.recalled(&presented, now) {
             return outcome(py, answer, false);
         }
@@ -67,7 +66,7 @@ impl Verifier {
         request: &Bound<'_, Request>,
         fetched: bool,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let now = now();
+        let now = SystemClock.now();
         let request = request.get();
         let mut fresh = false;
         let answer = self.calls.present(&request.head(), |presented| {
@@ -90,7 +89,7 @@ impl Verifier {
     ) -> Option<Fetch> {
         let mut response = Response::new(status, body);
         response.headers = headers;
-        let next = py.detach(|| self.calls.fetched(number, Ok(response), now()));
+        let next = py.detach(|| self.calls.fetched(number, Ok(response), SystemClock.now()));
         next.map(|request| Fetch::new(number, request))
     }
 
@@ -102,7 +101,7 @@ impl Verifier {
             "too_large" => FetchError::TooLarge,
             _ => return Err(PyValueError::new_err("no such reason")),
         };
-        let next = self.calls.fetched(number, Err(error), now());
+        let next = self.calls.fetched(number, Err(error), SystemClock.now());
         Ok(next.map(|request| Fetch::new(number, request)))
     }
 
@@ -113,7 +112,7 @@ impl Verifier {
             (Some(claims), false) => Ok(Some(object(claims)?)),
             (None, false) => Ok(None),
         };
-        self.calls.looked_up(number, claims, now());
+        self.calls.looked_up(number, claims, SystemClock.now());
         Ok(())
     }
 
@@ -122,7 +121,7 @@ impl Verifier {
     }
 
     fn due(&self) -> Vec<Fetch> {
-        let due = self.calls.due(now()).into_iter();
+        let due = self.calls.due(SystemClock.now()).into_iter();
         due.map(|(number, request)| Fetch::new(number, request)).collect()
     }
 
@@ -134,7 +133,7 @@ impl Verifier {
     ) -> Option<Refusal> {
         let caller = claims.map(|claims| &claims.get().principal);
         let parameter = |name: &str| parameters.get(name)?.0.clone();
-        let checked = self.calls.check(caller, &rule.get().inner, parameter, now());
+        let checked = self.calls.check(caller, &rule.get().inner, parameter, SystemClock.now());
         checked.err().map(|inner| Refusal { inner })
     }
 

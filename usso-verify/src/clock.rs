@@ -24,7 +24,8 @@ impl Clock for Arc<dyn Clock> {
 }
 
 /// The clock of the operating system, the default of a verifier.
-pub(crate) struct SystemClock;
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> u64 {

@@ -55,7 +55,7 @@ pub use access::{Denied, Values};
 pub use algorithm::Algorithm;
 pub use builder::VerifierBuilder;
 pub use claims::{Audience, Confirmation, UserData};
-pub use clock::Clock;
+pub use clock::{Clock, SystemClock};
 pub use error::{ConfigError, KeyError, VerifyError};
 pub use fetch::{BoxFuture, Fetch, FetchError, Request, Response};
 #[cfg(feature = "remote")]

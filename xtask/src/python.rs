@@ -15,8 +15,8 @@ use crate::process;
 pub(crate) fn wheel(root: &Path) -> Result<(), String> {
     let package = root.join(PACKAGE);
     let target = target(root);
-    let tools = environment(&newest()?, &target.join("python/tools"))?;
-    install(&tools, &package, &["-r", "requirements-build.txt"])?;
+    let tools = environment(&newest()?, &target, "tools")?;
+    install(&tools, &target, &package, &["-r", "requirements-build.txt"])?;
     // An older wheel must not be what is tested.
     let wheels = target.join("wheels");
     if wheels.is_dir() {
@@ -29,7 +29,7 @@ pub(crate) fn wheel(root: &Path) -> Result<(), String> {
     command.current_dir(&package).args(MATURIN).arg(&wheels);
     command.env("PATH", path.map_err(|error| error.to_string())?);
     command.env("CARGO_TARGET_DIR", target.join("wheel"));
-    run(&mut command)
+    run(&mut command, &target)
 }
 
 /// Installs the wheel into a clean environment of each Python that is found and runs its tests;
@@ -43,12 +43,12 @@ pub(crate) fn test(root: &Path) -> Result<(), String> {
         if folder.is_dir() {
             fs::remove_dir_all(&folder).map_err(|error| error.to_string())?;
         }
-        let environment = environment(&python, &folder)?;
-        install(&environment, &package, &["-r", "requirements-test.txt", &wheel])?;
+        let environment = environment(&python, &target, &python.version)?;
+        install(&environment, &target, &package, &["-r", "requirements-test.txt", &wheel])?;
         let program = environment.join("bin/python");
         let tests = |command: &mut Command| {
             command.current_dir(&package).env("USSO_SERVER", target.join("debug/usso-server"));
-            run(command)
+            run(command, &target)
         };
         tests(Command::new(&program).args(["-m", "pytest", "-q"]))?;
     }
@@ -57,11 +57,16 @@ pub(crate) fn test(root: &Path) -> Result<(), String> {
 
 /// Checks style and types.
 fn lint(package: &Path, target: &Path) -> Result<(), String> {
-    let tools = environment(&newest()?, &target.join("python/lint"))?;
-    install(&tools, package, &["-r", "requirements-lint.txt", "-r", "requirements-test.txt"])?;
+    let tools = environment(&newest()?, target, "lint")?;
+    install(
+        &tools,
+        target,
+        package,
+        &["-r", "requirements-lint.txt", "-r", "requirements-test.txt"],
+    )?;
     let program = |name: &str, arguments: &[&str]| {
         let mut command = Command::new(tools.join("bin").join(name));
-        run(command.current_dir(package).args(arguments))
+        run(command.current_dir(package).args(arguments), target)
     };
     program("ruff", &["check", "."])?;
     program("ruff", &["format", "--check", "."])?;
@@ -73,14 +78,14 @@ fn lint(package: &Path, target: &Path) -> Result<(), String> {
 pub(crate) fn bench(root: &Path) -> Result<(), String> {
     wheel(root)?;
     let (package, target) = (root.join(PACKAGE), target(root));
-    let environment = environment(&newest()?, &target.join("python/bench"))?;
+    let environment = environment(&newest()?, &target, "bench")?;
     let wheel = built(&target.join("wheels"))?;
-    install(&environment, &package, &["-r", "benches/requirements.txt", &wheel])?;
+    install(&environment, &target, &package, &["-r", "benches/requirements.txt", &wheel])?;
     // Also where one of the same version is there already.
-    install(&environment, &package, &["--force-reinstall", "--no-deps", &wheel])?;
+    install(&environment, &target, &package, &["--force-reinstall", "--no-deps", &wheel])?;
     for script in ["benches/verify.py", "benches/imports.py"] {
         let mut command = Command::new(environment.join("bin/python"));
-        run(command.current_dir(&package).arg(script))?;
+        run(command.current_dir(&package).arg(script), &target)?;
     }
     Ok(())
 }
@@ -142,18 +147,19 @@ fn kept_by_pyenv(root: &Path, version: &str) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Makes an environment if there is none in the folder.
-fn environment(python: &Python, folder: &Path) -> Result<PathBuf, String> {
+/// Makes an environment of this name if there is none.
+fn environment(python: &Python, target: &Path, name: &str) -> Result<PathBuf, String> {
+    let folder = target.join("python").join(name);
     if !folder.join("bin/python").exists() {
-        run(Command::new(&python.program).args(["-m", "venv"]).arg(folder))?;
+        run(Command::new(&python.program).args(["-m", "venv"]).arg(&folder), target)?;
     }
-    Ok(folder.to_owned())
+    Ok(folder)
 }
 
-fn install(environment: &Path, folder: &Path, what: &[&str]) -> Result<(), String> {
+fn install(environment: &Path, target: &Path, folder: &Path, what: &[&str]) -> Result<(), String> {
     let mut command = Command::new(environment.join("bin/python"));
     command.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(what);
-    run(command.current_dir(folder))
+    run(command.current_dir(folder), target)
 }
 
 /// Gives the one wheel.
@@ -166,8 +172,13 @@ fn built(wheels: &Path) -> Result<String, String> {
     }
 }
 
-fn run(command: &mut Command) -> Result<(), String> {
+/// Runs a program; what it keeps for the next time it keeps in the target folder as well.
+fn run(command: &mut Command, target: &Path) -> Result<(), String> {
     eprintln!("+ {command:?}");
+    let caches = target.join("python/caches");
+    for (variable, folder) in CACHES {
+        command.env(variable, caches.join(folder));
+    }
     let name = command.get_program().display().to_string();
     let status = command.status().map_err(|error| format!("{name} did not start: {error}"))?;
     if status.success() { Ok(()) } else { Err(format!("{name} ended with {status}")) }
@@ -185,6 +196,14 @@ fn install_line() -> &'static str {
 }
 
 const PACKAGE: &str = "usso-py";
+/// The folders that the tools would else keep in the home of who runs them.
+const CACHES: [(&str, &str); 5] = [
+    ("CARGO_ZIGBUILD_CACHE_DIR", "zigbuild"),
+    ("PIP_CACHE_DIR", "pip"),
+    ("PYRIGHT_PYTHON_CACHE_DIR", "pyright"),
+    ("ZIG_GLOBAL_CACHE_DIR", "zig"),
+    ("npm_config_cache", "npm"),
+];
 const VERSIONS: [&str; 5] = ["3.10", "3.11", "3.12", "3.13", "3.14"];
 
 /// With `zig` as the linker the wheel runs on systems ten years old.

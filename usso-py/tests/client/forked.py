@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable
 
 SOON = 10.0
+"""Seconds: longer than anything here takes, shorter than any wait of the verifier."""
 
 
 class Child:

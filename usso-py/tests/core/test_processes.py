@@ -6,7 +6,6 @@ import asyncio
 import multiprocessing
 import os
 import secrets
-import select
 import signal
 import subprocess
 import sys
@@ -17,16 +16,16 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from client.forked import SOON, Child
 
+from usso._native import Wait
 from usso.auth import UssoAuth
 from usso.exceptions import TokenInvalid, USSOException, VerifierUnavailable
 from usso.testing import Issuer
 from usso.user import UserData
-
-SOON = 8.0
-"""Seconds: longer than anything here takes, shorter than any wait of the verifier."""
 
 Auth = UssoAuth[UserData]
 
@@ -57,40 +56,16 @@ def threads(work: Callable[[], object], count: int = 1) -> Iterator[list[object]
     assert not any(thread.is_alive() for thread in running), "a thread hangs"
 
 
-def until(condition: Callable[[], bool]) -> None:
-    """Waits until something is so."""
-    end = time.monotonic() + SOON
-    while not condition():
-        assert time.monotonic() < end, "that never came to be"
-        time.sleep(0.001)
+class Noticed(dict[int, Any]):
+    """What is waited for, and when somebody began to."""
 
+    def __init__(self) -> None:
+        self.begun = threading.Event()
 
-class Child:
-    """A forked process that says what `work` gave."""
-
-    def __init__(self, work: Callable[[], str]) -> None:
-        self._ours, theirs = os.pipe()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # That there are threads.
-            self._pid = os.fork()
-        if self._pid == 0:
-            try:
-                os.write(theirs, work().encode())
-            except BaseException as error:
-                os.write(theirs, repr(error).encode())
-            finally:
-                os._exit(0)
-        os.close(theirs)
-
-    def says(self) -> str:
-        """Gives it, or `"nothing"` if there is none soon."""
-        ready, _, _ = select.select([self._ours], [], [], SOON)
-        said = os.read(self._ours, 4096).decode() if ready else "nothing"
-        os.close(self._ours)
-        if not ready:
-            os.kill(self._pid, signal.SIGKILL)
-        os.waitpid(self._pid, 0)
-        return said
+    def setdefault(self, key: int, default: Any = None) -> Any:
+        found = super().setdefault(key, default)
+        self.begun.set()
+        return found
 
 
 def test_a_child_forked_during_a_fetch_fetches_by_itself(auth: Auth, usso_server: Issuer) -> None:
@@ -312,10 +287,11 @@ def test_who_waits_is_told_when_the_fetching_thread_is_interrupted(
     def interrupt() -> list[object]:
         usso_server.wait_for_fetch(1)
         with threads(wait, 4) as waiting:
-            until(lambda: len(auth.verifier._state.waiting) == 1)
+            assert waits.begun.wait(SOON)
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
         return waiting
 
+    waits = auth.verifier._state.waiting = Noticed()
     usso_server.slow(60)
     before = signal.signal(signal.SIGUSR1, stop)
     try:
@@ -324,8 +300,8 @@ def test_who_waits_is_told_when_the_fetching_thread_is_interrupted(
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert waited == [["VerifierUnavailable"] * 4]
-    usso_server.recover()
-    until(lambda: auth.user_data_from_token(usso_server.mint(), raise_exception=False) is not None)
+    # Nothing is under way that others would wait for.
+    assert not isinstance(auth.verifier.native.verify(usso_server.mint()), Wait)
 
 
 AHEAD_OF_TIME = """

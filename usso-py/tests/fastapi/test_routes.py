@@ -305,6 +305,23 @@ def test_tokens_of_another_type_are_taken_where_they_are_expected(issuer: Issuer
     assert TestClient(access).get("/", headers=secure).status_code == 401
 
 
+def proven(issuer: Issuer, path: str) -> dict[str, str]:
+    """Gives the headers of a GET with a token that is bound to a key, and that key's proof."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    jwk = jwt.algorithms.ECAlgorithm.to_jwk(key.public_key(), as_dict=True)
+    token = issuer.mint(cnf={"jkt": check_jwk(json.dumps(jwk))})
+    digest = hashlib.sha256(token.encode()).digest()
+    claims = {
+        "jti": str(uuid.uuid4()),
+        "htm": "GET",
+        "htu": f"https://api.example{path}",
+        "iat": int(time.time()),
+        "ath": base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),
+    }
+    proof = jwt.encode(claims, key, "ES256", headers={"typ": "dpop+jwt", "jwk": jwk})
+    return {"authorization": f"DPoP {token}", "dpop": proof}
+
+
 def test_a_proof_is_for_the_path_as_it_was_sent(issuer: Issuer) -> None:
     auth = get_authenticator(issuer.config(public_url="https://api.example"))
     app = FastAPI()
@@ -313,19 +330,7 @@ def test_a_proof_is_for_the_path_as_it_was_sent(issuer: Issuer) -> None:
     async def route(name: str, user: UserData = Depends(auth)) -> str:
         return name
 
-    key = ec.generate_private_key(ec.SECP256R1())
-    jwk = jwt.algorithms.ECAlgorithm.to_jwk(key.public_key(), as_dict=True)
-    token = issuer.mint(cnf={"jkt": check_jwk(json.dumps(jwk))})
-    digest = hashlib.sha256(token.encode()).digest()
-    claims = {
-        "jti": str(uuid.uuid4()),
-        "htm": "GET",
-        "htu": "https://api.example/files/a%20b",
-        "iat": int(time.time()),
-        "ath": base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),
-    }
-    proof = jwt.encode(claims, key, "ES256", headers={"typ": "dpop+jwt", "jwk": jwk})
-    headers = [("authorization", f"DPoP {token}"), ("dpop", proof)]
+    headers = list(proven(issuer, "/files/a%20b").items())
     with serve_asgi(app) as port:
         status, answered, body = exchange(port, "GET", "/files/a%20b", headers)
         assert (status, json.loads(body)) == (200, "a b")
@@ -369,19 +374,7 @@ def test_a_proof_is_used_once_by_several_dependencies(issuer: Issuer) -> None:
     async def route(user: UserData = Depends(auth.require(service=False))) -> str:
         return user.sub
 
-    key = ec.generate_private_key(ec.SECP256R1())
-    jwk = jwt.algorithms.ECAlgorithm.to_jwk(key.public_key(), as_dict=True)
-    token = issuer.mint(cnf={"jkt": check_jwk(json.dumps(jwk))})
-    digest = hashlib.sha256(token.encode()).digest()
-    claims = {
-        "jti": str(uuid.uuid4()),
-        "htm": "GET",
-        "htu": "https://api.example/",
-        "iat": int(time.time()),
-        "ath": base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),
-    }
-    proof = jwt.encode(claims, key, "ES256", headers={"typ": "dpop+jwt", "jwk": jwk})
-    headers = {"Authorization": f"DPoP {token}", "DPoP": proof}
+    headers = proven(issuer, "/")
     client = TestClient(app)
     assert client.get("/", headers=headers).status_code == 200
     assert client.get("/", headers=headers).status_code == 401

@@ -201,15 +201,27 @@ def test_the_caller_of_another_verifier_is_not_this_ones(issuer: Issuer) -> None
     assert guarded(ours).get("/", headers=headers).status_code == 401
 
 
+@pytest.mark.parametrize(
+    ("changes", "more", "status"),
+    [
+        ({"headers": []}, [], 401),
+        # A cookie that was good for a GET, and no proof of the page.
+        ({"method": "POST"}, [], 403),
+        ({}, [(b"authorization", b"Bearer x")], 401),
+        ({}, [], 200),
+    ],
+)
 def test_a_request_that_an_app_makes_of_another_has_no_share_in_its_verdict(
-    issuer: Issuer,
+    issuer: Issuer, changes: dict[str, Any], more: list[tuple[bytes, bytes]], status: int
 ) -> None:
     auth = UssoAuth(issuer.config())
     inner = USSOMiddleware(PlainTextResponse("inner"), auth)
 
     async def handler(request: Request) -> Response:
-        # As gateways do: the same scope, without the credential.
-        scope = {**request.scope, "headers": []}
+        # As gateways do: the same scope, a little changed.
+        scope = {**request.scope, **changes}
+        if "headers" not in changes:
+            scope["headers"][:] = [*scope["headers"], *more]
         statuses: list[int] = []
 
         async def send(message: Any) -> None:
@@ -220,4 +232,5 @@ def test_a_request_that_an_app_makes_of_another_has_no_share_in_its_verdict(
         return JSONResponse(statuses)
 
     app = Starlette(routes=[Route("/", handler)], middleware=[Middleware(USSOMiddleware, auth)])
-    assert TestClient(app).get("/", headers=issuer.authorization()).json() == [401]
+    cookie = {"Cookie": f"usso-access-token={issuer.mint()}"}
+    assert TestClient(app).get("/", headers=cookie).json() == [status]

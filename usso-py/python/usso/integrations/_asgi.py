@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
+from starlette.types import Scope
 
 from usso._native import Claims, Request
 from usso._verifier import Verifier
@@ -16,9 +17,8 @@ if TYPE_CHECKING:
     from usso.auth import UssoAuth
 
 
-def native_request(connection: HTTPConnection) -> Request:
-    """Describes a request or the handshake of a WebSocket to the verifier."""
-    scope = connection.scope
+def _head(scope: Scope) -> tuple[str, str, list[tuple[bytes, bytes]]]:
+    """Gives method, target and headers of a request or the handshake of a WebSocket."""
     # As sent, if the server says; a proof of DPoP is about that.
     raw_path: bytes | None = scope.get("raw_path")
     path = raw_path.decode("latin-1") if raw_path else str(scope["path"])
@@ -28,7 +28,12 @@ def native_request(connection: HTTPConnection) -> Request:
     if scope["type"] == "websocket":
         # Over HTTP/2 nothing else says it (RFC 8441), and a cookie needs proof here.
         headers.append((b"upgrade", b"websocket"))
-    return Request(scope.get("method", "GET"), target, headers)
+    return scope.get("method", "GET"), target, headers
+
+
+def native_request(connection: HTTPConnection) -> Request:
+    """Describes a request or the handshake of a WebSocket to the verifier."""
+    return Request(*_head(connection.scope))
 
 
 async def verdict(
@@ -38,13 +43,13 @@ async def verdict(
 
     Raises `USSOException`.
     """
-    scope = connection.scope
-    # A request that an app makes of this one has headers of its own, and no share in the verdict.
+    scope, head = connection.scope, _head(connection.scope)
+    # Another request that an app makes of this one has no share in the verdict.
     seen: dict[Verifier, Claims | None] = {}
-    seen, headers = scope.get("usso", (seen, None))
-    if headers is not scope["headers"]:
+    seen, of = scope.get("usso", (seen, None))
+    if of != head:
         seen = {}
-        scope["usso"] = (seen, scope["headers"])
+        scope["usso"] = (seen, head)
     if auth.verifier not in seen:
         seen[auth.verifier] = await auth.verifier.aauthenticate(request)
     return seen[auth.verifier]
