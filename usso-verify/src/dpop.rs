@@ -49,6 +49,8 @@ pub use replay::{MemoryReplayCache, Remembered, ReplayCache, Use};
 use crate::algorithm::Algorithm;
 use crate::base64url;
 use crate::header::Sent;
+use crate::key::VerifyingKey;
+use crate::presented::Signature;
 use crate::uri::HttpUri;
 
 /// A proof and the request it came with. `Debug` prints neither the proof nor the address, whose
@@ -236,6 +238,16 @@ impl Verifier {
     ///
     /// RFC 9449 §4.3, §7.1, §11.1.
     pub fn check(&self, request: &Proof<'_>, now: u64) -> Result<Confirmed, Error> {
+        self.check_signed(request, None, now)
+    }
+
+    /// Checks a proof with what the platform said of its signature, if it was asked.
+    pub(crate) fn check_signed(
+        &self,
+        request: &Proof<'_>,
+        signature: Option<Signature<'_>>,
+        now: u64,
+    ) -> Result<Confirmed, Error> {
         let shared = &*self.shared;
         if request.proof.len() > shared.max_proof_bytes {
             return Err(Error::TooLarge);
@@ -244,13 +256,25 @@ impl Verifier {
             With::AccessToken { jkt, .. } => Some(jkt),
             With::NoAccessToken => None,
         };
-        let (claims, jkt) = proof::open(request.proof, &shared.algorithms, bound)?;
+        let unsigned = proof::Unsigned::read(request.proof, &shared.algorithms, bound)?;
+        let signed = match signature.filter(|said| said.thumbprint == unsigned.jkt) {
+            Some(said) => said.good,
+            None => unsigned.is_signed(),
+        };
+        let (claims, jkt) = unsigned.finish(signed)?;
         judge_request(&claims, request)?;
         shared.judge_time(claims.iat, now)?;
         shared.judge_nonce(claims.nonce.as_deref(), now)?;
         judge_token(claims.ath.as_deref(), request.with)?;
         shared.use_up(&jkt, &claims, now)?;
         Ok(Confirmed { jkt, jti: claims.jti, iat: claims.iat, nonce: claims.nonce })
+    }
+
+    /// Gives key, message and signature of a proof if the platform must verify it.
+    pub(crate) fn left_to_platform(&self, proof: &str) -> Option<(VerifyingKey, Vec<u8>, Vec<u8>)> {
+        let unsigned = proof::Unsigned::read(proof, &self.shared.algorithms, None).ok()?;
+        let proof::Unsigned { key, message, signature, .. } = unsigned;
+        key.is_platform().then(|| (key, message.as_bytes().to_vec(), signature))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Keys prepared once to verify many signatures.
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use sha2::{Digest, Sha256};
 
@@ -24,6 +25,7 @@ pub struct VerifyingKey {
     kid: String,
     prepared: Prepared,
     jwk: Jwk,
+    thumbprint: OnceLock<String>,
 }
 
 impl VerifyingKey {
@@ -97,6 +99,10 @@ impl VerifyingKey {
     /// RFC 7638 §3, RFC 8037 §2.
     #[must_use]
     pub fn thumbprint(&self) -> String {
+        self.thumbprint.get_or_init(|| self.hashed()).clone()
+    }
+
+    fn hashed(&self) -> String {
         let Jwk { kty, crv, x, y, n, e, .. } = &self.jwk;
         let kty = Some(kty.clone());
         let members = [("crv", crv), ("e", e), ("kty", &kty), ("n", n), ("x", x), ("y", y)];
@@ -150,7 +156,7 @@ impl VerifyingKey {
             kid: Some(kid.clone()),
             ..material.to_jwk()
         };
-        Ok(Self { algorithm, kid, prepared, jwk })
+        Ok(Self { algorithm, kid, prepared, jwk, thumbprint: OnceLock::new() })
     }
 }
 

@@ -73,7 +73,7 @@ pub use observe::MetricsObserver;
 pub use observe::TracingObserver;
 pub use observe::{Observer, Seen};
 pub use presented::Presented;
-pub use principal::Principal;
+pub use principal::{Principal, WeakPrincipal};
 pub use profile::Profile;
 pub use protected_resource::{InvalidResource, ProtectedResource};
 pub use revocation::{Revocable, Revocation, RevocationList, RevocationListFull, Revoked};

@@ -18,6 +18,21 @@ pub struct Presented<'t> {
     pub(crate) nonce: Option<&'t str>,
     pub(crate) certificate: Option<&'t Thumbprint>,
     pub(crate) dpop: Option<Proven<'t>>,
+    pub(crate) signatures: Signatures<'t>,
+}
+
+/// What the platform said of signatures that it was asked about.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Signatures<'t> {
+    pub(crate) token: Option<Signature<'t>>,
+    pub(crate) proof: Option<Signature<'t>>,
+}
+
+/// Whether a signature is that of the key with this thumbprint.
+#[derive(Clone, Copy)]
+pub(crate) struct Signature<'t> {
+    pub(crate) thumbprint: &'t str,
+    pub(crate) good: bool,
 }
 
 /// A `DPoP` proof and the request it is for.
@@ -38,6 +53,7 @@ impl<'t> Presented<'t> {
             nonce: None,
             certificate: None,
             dpop: None,
+            signatures: Signatures { token: None, proof: None },
         }
     }
 

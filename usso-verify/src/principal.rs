@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::ops::Deref;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use serde::de::DeserializeOwned;
 use serde::{Serialize, Serializer};
@@ -88,6 +88,12 @@ impl Principal {
         serde_json::from_str(&self.verified().json).map_err(|_| json::Error::Mismatch)
     }
 
+    /// Gives what tells this verification from others without keeping it.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakPrincipal {
+        WeakPrincipal(Arc::downgrade(&self.0.verified))
+    }
+
     /// Gives the claim set as the issuer wrote it.
     #[must_use]
     pub fn json(&self) -> &str {
@@ -104,6 +110,31 @@ impl Principal {
     #[must_use]
     pub fn kid(&self) -> Option<&str> {
         self.verified().key.as_ref().map(|key| key.kid())
+    }
+}
+
+/// What is left of a [`Principal`] when nobody holds it any more: the knowledge that it is gone.
+/// For what is kept beside callers, such as what another language sees of them.
+#[derive(Clone)]
+pub struct WeakPrincipal(Weak<Verified>);
+
+impl WeakPrincipal {
+    /// Says whether nobody holds the principal any more.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.0.strong_count() == 0
+    }
+
+    /// Gives a number that no other principal has as long as this exists.
+    #[must_use]
+    pub fn address(&self) -> usize {
+        self.0.as_ptr().addr()
+    }
+}
+
+impl fmt::Debug for WeakPrincipal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WeakPrincipal").finish_non_exhaustive()
     }
 }
 

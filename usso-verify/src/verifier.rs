@@ -312,7 +312,9 @@ impl Verifier {
             (Some(_), None) | (None, Some(_)) => Err(VerifyError::Binding),
             (Some(jkt), Some(Proven { proof, method, uri })) => {
                 let with = With::AccessToken { token: presented.token, jkt };
-                let checked = self.shared.dpop.check(&Proof { proof, method, uri, with }, now);
+                let proof = Proof { proof, method, uri, with };
+                let signature = presented.signatures.proof;
+                let checked = self.shared.dpop.check_signed(&proof, signature, now);
                 checked.map(|_| ()).map_err(VerifyError::Dpop)
             }
         }

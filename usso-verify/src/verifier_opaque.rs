@@ -68,7 +68,15 @@ impl Verifier {
         now: u64,
     ) -> Result<Principal, VerifyError> {
         let user = Arc::unwrap_or_clone(verdict.map_err(VerifyError::Opaque)?);
-        let json = serde_json::to_string(&user).map_err(|_| VerifyError::Malformed)?;
+        let principal = self.principal(user).ok_or(VerifyError::Malformed)?;
+        self.admit(&principal, presented, now)?;
+        Ok(principal)
+    }
+
+    /// Makes a principal of claims that somebody vouches for, not a key; `None` if they cannot be
+    /// written down.
+    pub(crate) fn principal(&self, user: UserData) -> Option<Principal> {
+        let json = serde_json::to_string(&user).ok()?;
         let voucher = Voucher {
             keys: None,
             generation: None,
@@ -78,8 +86,6 @@ impl Verifier {
         };
         let (matching, scopes) = (self.shared.matching, OnceLock::new());
         let verified = Verified { user, json, key: None, matching, scopes };
-        let principal = Principal::new(verified, voucher);
-        self.admit(&principal, presented, now)?;
-        Ok(principal)
+        Some(Principal::new(verified, voucher))
     }
 }

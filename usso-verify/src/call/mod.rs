@@ -25,6 +25,7 @@ mod config;
 mod function;
 mod keys;
 mod refusal;
+mod signature;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -35,22 +36,23 @@ pub use config::Setup;
 pub use function::call;
 pub use keys::ApiKey;
 pub use refusal::Refusal;
+pub use signature::{Question, Signatures, Signed};
 
 use keys::{Asking, Keys};
 use serde_json::{Map, Value};
 
-use crate::algorithm::Algorithm;
 use crate::clock::Clock;
+use crate::dpop;
 use crate::error::VerifyError;
 use crate::fetch::{FetchError, Request, Response};
 use crate::guard::{self, Guard, Head, Headers, Rule};
-use crate::jwk::Jwk;
+use crate::json::{self, Limits};
 use crate::jwks::{Attempt, Decision, Engine, ImportError, Progress};
 use crate::opaque::{Error, LookupFailed};
 use crate::presented::Presented;
 use crate::principal::Principal;
 use crate::source::{Need, Refreshed};
-use crate::verifier::{Moment, Unsigned, Verifier, refusal};
+use crate::verifier::{Moment, Verifier, refusal};
 
 /// A verifier that is driven from outside.
 pub struct Calls {
@@ -78,26 +80,11 @@ pub enum Answer {
     /// [`Calls::verify_fetched`]. A number that is not [under way](Calls::is_under_way) (any more) is
     /// done.
     Wait(u64),
-    /// Have the platform verify this signature and give the outcome to [`Calls::signed`].
+    /// Have the platform verify this signature, [add](Signatures::add) the outcome to the others of
+    /// this request, and ask again with them beside the token.
     Sign(Box<Question>),
     /// The token is not good, or nobody can tell.
     Refused(Refusal),
-}
-
-/// A signature for the platform to verify.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Question {
-    /// The algorithm, which is the key's.
-    pub algorithm: Algorithm,
-    /// The key.
-    pub jwk: Jwk,
-    /// The key's RFC 7638 thumbprint, which [`Calls::signed`] wants back.
-    pub thumbprint: String,
-    /// What was signed.
-    pub message: Vec<u8>,
-    /// The signature, as JWS has it.
-    pub signature: Vec<u8>,
 }
 
 /// Whether a call may ask for something, or that was just fetched.
@@ -142,7 +129,7 @@ impl Calls {
     pub fn recalled(&self, presented: &Presented<'_>, now: u64) -> Option<Answer> {
         self.clock.set(now);
         let verdict = self.verifier.recalled(presented, Moment::of(now))?;
-        Some(verdict.map_or_else(refused, Answer::Caller))
+        Some(verdict.map_or_else(|error| self.refused_or_asked(presented, error), Answer::Caller))
     }
 
     /// Finds the credential of a request and gives what `then` makes of it, such as
@@ -174,6 +161,17 @@ impl Calls {
         Ok(self.guard.check(caller, rule, parameter)?)
     }
 
+    /// Gives a caller of claims for which the program vouches: those of a caller it verified before.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`] with a `token.…` code if they are not those of a token.
+    pub fn vouched(&self, claims: &str) -> Result<Principal, Refusal> {
+        let user = json::from_slice(claims.as_bytes(), Limits::default());
+        let user = user.map_err(|_| VerifyError::Malformed)?;
+        Ok(self.verifier.principal(user).ok_or(VerifyError::Malformed)?)
+    }
+
     /// Says how a refusal looks. One that is about a configuration or a call is a mistake of the
     /// program.
     #[must_use]
@@ -190,32 +188,6 @@ impl Calls {
         optional: bool,
     ) -> Vec<(&'static str, String)> {
         self.guard.response_headers(request, optional)
-    }
-
-    /// Goes on after [`Answer::Sign`]: `good` says whether the signature is that key's.
-    pub fn signed(
-        &self,
-        presented: &Presented<'_>,
-        thumbprint: &str,
-        good: bool,
-        now: u64,
-    ) -> Answer {
-        self.clock.set(now);
-        let unsigned = match self.verifier.start(*presented) {
-            Ok(unsigned) => unsigned,
-            Err(error) => return refused(error),
-        };
-        // The keys may have changed since the platform was asked.
-        if unsigned.key().thumbprint() != thumbprint {
-            return refused(VerifyError::UnknownKey);
-        }
-        if !good && let Some(answer) = self.wanted(presented, VerifyError::Signature, now) {
-            return answer;
-        }
-        match unsigned.finish(good, now) {
-            Ok(principal) => Answer::Caller(principal),
-            Err(error) => refused(error),
-        }
     }
 
     /// Takes in what came of a request. If it gives another one, that is to be sent under the same
@@ -325,10 +297,18 @@ impl Calls {
         {
             return answer;
         }
-        if unsigned.key().is_platform() {
-            return question(&unsigned);
-        }
-        let good = unsigned.is_signed();
+        let key = unsigned.key();
+        let said = presented.signatures.token;
+        let good = match said.filter(|said| said.thumbprint == key.thumbprint()) {
+            Some(said) => said.good,
+            None if key.is_platform() => {
+                let message = unsigned.message().to_vec();
+                let signature = unsigned.signature().to_vec();
+                let question = Question::new(Signed::Token, key, message, signature);
+                return Answer::Sign(Box::new(question));
+            }
+            None => unsigned.is_signed(),
+        };
         match unsigned.finish(good, now) {
             Ok(principal) => Answer::Caller(principal),
             Err(error) => self.refused_or_wanted(presented, error, now, keys),
@@ -384,8 +364,26 @@ impl Calls {
             });
             let refreshed =
                 if failing == Some(true) { Refreshed::Failed } else { Refreshed::Settled };
-            refused(refusal(error, refreshed))
+            self.refused_or_asked(presented, refusal(error, refreshed))
         })
+    }
+
+    /// Has the platform verify the signature of a proof, if that is why it is not good.
+    fn refused_or_asked(&self, presented: &Presented<'_>, error: VerifyError) -> Answer {
+        let unasked = || {
+            let proven = presented.dpop.filter(|_| presented.signatures.proof.is_none())?;
+            self.verifier.dpop().left_to_platform(proven.proof)
+        };
+        match error {
+            VerifyError::Dpop(dpop::Error::Signature) => match unasked() {
+                Some((key, message, signature)) => {
+                    let question = Question::new(Signed::Proof, &key, message, signature);
+                    Answer::Sign(Box::new(question))
+                }
+                None => refused(error),
+            },
+            _ => refused(error),
+        }
     }
 
     /// Says what to fetch so that an error may go away.
@@ -454,17 +452,6 @@ fn keep(attempts: &mut HashMap<u64, Attempt>, engine: usize, attempt: Attempt) -
     attempts.retain(|other, _| other >> 32 != number >> 32);
     attempts.insert(number, attempt);
     (number, request)
-}
-
-fn question(unsigned: &Unsigned<'_, '_>) -> Answer {
-    let key = unsigned.key();
-    Answer::Sign(Box::new(Question {
-        algorithm: key.algorithm(),
-        jwk: key.to_jwk(),
-        thumbprint: key.thumbprint(),
-        message: unsigned.message().to_vec(),
-        signature: unsigned.signature().to_vec(),
-    }))
 }
 
 fn refused(error: VerifyError) -> Answer {

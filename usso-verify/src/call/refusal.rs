@@ -34,7 +34,8 @@ impl Refusal {
     }
 
     /// A call that makes no sense.
-    pub(super) fn call(message: impl fmt::Display) -> Self {
+    #[must_use]
+    pub fn call(message: impl fmt::Display) -> Self {
         Self::of_program("call.invalid", &message)
     }
 

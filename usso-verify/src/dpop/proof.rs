@@ -21,28 +21,49 @@ pub(super) struct Claims {
     pub(super) nonce: Option<String>,
 }
 
-/// Reads a proof and gives its claims and its key's thumbprint. The caller bounds its length.
-///
-/// Another key than the one `bound` names, if any, is refused before its signature costs time.
-pub(super) fn open(
-    proof: &str,
-    accepted: &[Algorithm],
-    bound: Option<&str>,
-) -> Result<(Claims, String), Error> {
-    let (signed, signature) = proof.rsplit_once('.').ok_or(Error::Malformed)?;
-    let (header, claims) = signed.split_once('.').ok_or(Error::Malformed)?;
-    let key = key(object(header)?, accepted)?;
-    let jkt = key.thumbprint();
-    if bound.is_some_and(|bound| bound != jkt) {
-        return Err(Error::Binding);
+/// A proof that was read and found acceptable but for its signature and its claims.
+pub(super) struct Unsigned<'p> {
+    pub(super) key: VerifyingKey,
+    pub(super) jkt: String,
+    pub(super) message: &'p str,
+    pub(super) signature: Vec<u8>,
+    claims: Map<String, Value>,
+}
+
+impl<'p> Unsigned<'p> {
+    /// Reads a proof. The caller bounds its length.
+    ///
+    /// Another key than the one `bound` names, if any, is refused before its signature costs time.
+    pub(super) fn read(
+        proof: &'p str,
+        accepted: &[Algorithm],
+        bound: Option<&str>,
+    ) -> Result<Self, Error> {
+        let (message, signature) = proof.rsplit_once('.').ok_or(Error::Malformed)?;
+        let (header, claims) = message.split_once('.').ok_or(Error::Malformed)?;
+        let key = key(object(header)?, accepted)?;
+        let jkt = key.thumbprint();
+        if bound.is_some_and(|bound| bound != jkt) {
+            return Err(Error::Binding);
+        }
+        // A dot left in the claims is outside the base64url alphabet.
+        let claims = object(claims)?;
+        let signature = base64url::decode(signature).ok_or(Error::Malformed)?;
+        Ok(Self { key, jkt, message, signature, claims })
     }
-    // A dot left in the claims is outside the base64url alphabet.
-    let claims = object(claims)?;
-    let signature = base64url::decode(signature).ok_or(Error::Malformed)?;
-    if !key.verify(signed.as_bytes(), &signature) {
-        return Err(Error::Signature);
+
+    /// Verifies the signature here; always no if the platform must.
+    pub(super) fn is_signed(&self) -> bool {
+        self.key.verify(self.message.as_bytes(), &self.signature)
     }
-    Ok((Claims::read(claims)?, jkt))
+
+    /// Gives the claims and the key's thumbprint; `signed` says whether the signature is the key's.
+    pub(super) fn finish(self, signed: bool) -> Result<(Claims, String), Error> {
+        if !signed {
+            return Err(Error::Signature);
+        }
+        Ok((Claims::read(self.claims)?, self.jkt))
+    }
 }
 
 fn object(segment: &str) -> Result<Map<String, Value>, Error> {

@@ -1,0 +1,53 @@
+//! The objects that JavaScript made of callers, so that one is made once for each verification.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use usso_verify::{Principal, WeakPrincipal};
+use wasm_bindgen::prelude::*;
+
+#[wasm_bindgen]
+extern "C" {
+    /// A function of the claims of a caller in JSON that gives the object.
+    pub type Make;
+
+    #[wasm_bindgen(method, js_name = call)]
+    fn make(this: &Make, that: &JsValue, claims: &str, scopes: &str) -> JsValue;
+}
+
+/// The objects of the callers that the verifier remembers, and of a few that it forgot.
+pub(crate) struct Users {
+    make: Make,
+    made: RefCell<Made>,
+}
+
+struct Made {
+    users: HashMap<usize, (WeakPrincipal, JsValue)>,
+    room: usize,
+}
+
+impl Users {
+    pub(crate) fn new(make: Make) -> Self {
+        Self { make, made: RefCell::new(Made { users: HashMap::new(), room: ROOM }) }
+    }
+
+    /// Gives the object of a caller.
+    pub(crate) fn of(&self, principal: &Principal) -> JsValue {
+        let weak = principal.downgrade();
+        if let Some((_, user)) = self.made.borrow().users.get(&weak.address()) {
+            return user.clone();
+        }
+        let scopes = serde_json::to_string(&principal.scopes).unwrap_or_default();
+        let user = self.make.make(&JsValue::UNDEFINED, principal.json(), &scopes);
+        let mut made = self.made.borrow_mut();
+        if made.users.len() >= made.room {
+            made.users.retain(|_, (weak, _)| !weak.is_gone());
+            made.room = 2 * made.users.len() + ROOM;
+        }
+        made.users.insert(weak.address(), (weak, user.clone()));
+        user
+    }
+}
+
+/// How many objects are kept before it is looked at which are still needed.
+const ROOM: usize = 64;

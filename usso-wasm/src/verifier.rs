@@ -1,0 +1,260 @@
+//! The verifier, driven from JavaScript.
+
+use serde_json::{Map, Value};
+use usso_verify::call::{Answer, Calls, Refusal, Signatures, Signed};
+use usso_verify::guard::{Head, Rule};
+use usso_verify::opaque::LookupFailed;
+use usso_verify::{FetchError, Presented, Response};
+use wasm_bindgen::prelude::*;
+
+use crate::outcome::{Fetch, Question, Refused, Told, json};
+use crate::request::{Lines, Needed};
+use crate::users::{Make, Users};
+
+/// A verifier that performs no I/O. Times are seconds since the epoch.
+#[wasm_bindgen]
+pub struct Verifier {
+    calls: Calls,
+    users: Users,
+}
+
+/// A question to the verifier that is asked in several steps.
+#[wasm_bindgen]
+#[derive(Default)]
+pub struct Asked {
+    signatures: Signatures,
+    fetched: bool,
+    api_key: bool,
+    tenant: Option<String>,
+    nonce: Option<String>,
+}
+
+#[wasm_bindgen]
+impl Asked {
+    #[wasm_bindgen(constructor)]
+    pub fn new(api_key: bool, tenant: Option<String>, nonce: Option<String>) -> Self {
+        Self { api_key, tenant, nonce, ..Self::default() }
+    }
+
+    /// Takes in whether a signature is good.
+    pub fn signed(&mut self, is_proof: bool, thumbprint: &str, good: bool) {
+        let of = if is_proof { Signed::Proof } else { Signed::Token };
+        self.signatures.add(of, thumbprint, good);
+    }
+
+    /// Takes in that what was wanted was fetched, or could not be.
+    pub fn fetched(&mut self) {
+        self.fetched = true;
+    }
+}
+
+#[wasm_bindgen]
+impl Verifier {
+    /// Fails with a refusal in JSON. `make` makes an object of the claims of a caller and of its
+    /// scopes, both in JSON.
+    #[wasm_bindgen(constructor)]
+    pub fn new(config: &str, make: Make) -> Result<Self, String> {
+        let calls = Calls::new(config).map_err(|refusal| json(&Told::Refused((&refusal).into())))?;
+        Ok(Self { calls, users: Users::new(make) })
+    }
+
+    /// Verifies a token that was verified before, which takes no time: gives the object of the caller,
+    /// or nothing if it is not remembered.
+    pub fn recall(&self, token: &str, now: f64) -> JsValue {
+        match self.calls.recalled(&Presented::bearer(token), seconds(now)) {
+            Some(Answer::Caller(principal)) => self.users.of(&principal),
+            _ => JsValue::UNDEFINED,
+        }
+    }
+
+    /// Verifies a token. Gives the object of the caller, a [`Question`], or [`Told`].
+    pub fn verify(&self, token: &str, asked: &Asked, now: f64) -> JsValue {
+        let mut presented = match asked.api_key {
+            true => Presented::api_key(token),
+            false => Presented::bearer(token),
+        };
+        if let Some(tenant) = &asked.tenant {
+            presented = presented.tenant(tenant);
+        }
+        if let Some(nonce) = &asked.nonce {
+            presented = presented.nonce(nonce);
+        }
+        self.told(self.judge(&presented, asked, seconds(now)))
+    }
+
+    /// Verifies the credential of a request; gives nothing if there is none. A refusal has the answer
+    /// to the request.
+    pub fn authenticate(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &str,
+        asked: &Asked,
+        now: f64,
+    ) -> JsValue {
+        let head = Head::new(method, target, Lines(headers));
+        let answer = self.calls.present(&head, |presented| {
+            let presented = asked.signatures.beside(presented);
+            self.judge(&presented, asked, seconds(now))
+        });
+        match answer {
+            None => JsValue::UNDEFINED,
+            Some(Answer::Refused(refusal)) => JsValue::from_str(&self.refused(&refusal, &head)),
+            Some(answer) => self.told(answer),
+        }
+    }
+
+    /// Requires of a caller, whose claims are given in JSON, what a route [needs](Needed). Gives a
+    /// refusal with the answer to the request, or nothing.
+    pub fn check(
+        &self,
+        claims: Option<String>,
+        needed: &str,
+        method: &str,
+        target: &str,
+        headers: &str,
+        now: f64,
+    ) -> Option<String> {
+        let head = Head::new(method, target, Lines(headers));
+        let refusal = self.meets(claims.as_deref(), needed, seconds(now)).err()?;
+        Some(self.refused(&refusal, &head))
+    }
+
+    /// Takes in an answer; what it gives is to be sent next. The headers are names and values by turns.
+    pub fn fetched(
+        &self,
+        number: f64,
+        status: u16,
+        headers: Vec<String>,
+        body: Vec<u8>,
+        now: f64,
+    ) -> Option<String> {
+        let mut response = Response::new(status, body);
+        let pairs = headers.chunks_exact(2).filter_map(|pair| match pair {
+            [name, value] => Some((name.clone(), value.clone())),
+            _ => None,
+        });
+        response.headers = pairs.collect();
+        self.concluded(number, Ok(response), now)
+    }
+
+    /// Takes in that there is no answer.
+    pub fn failed(&self, number: f64, reason: &str, now: f64) -> Option<String> {
+        let error = match reason {
+            "refused" => FetchError::Refused,
+            "timed_out" => FetchError::TimedOut,
+            "too_large" => FetchError::TooLarge,
+            _ => FetchError::Failed,
+        };
+        self.concluded(number, Err(error), now)
+    }
+
+    /// Takes in the claims of an API key, as a JSON object; nothing if there is no such key.
+    pub fn looked_up(&self, number: f64, claims: Option<String>, now: f64) {
+        let read = |text: String| serde_json::from_str::<Map<String, Value>>(&text);
+        let claims = claims.map(read).transpose().map_err(|_| LookupFailed);
+        self.calls.looked_up(seconds(number), claims, seconds(now));
+    }
+
+    /// Takes in that an API key could not be looked up.
+    pub fn look_up_failed(&self, number: f64, now: f64) {
+        self.calls.looked_up(seconds(number), Err(LookupFailed), seconds(now));
+    }
+
+    pub fn is_under_way(&self, number: f64) -> bool {
+        self.calls.is_under_way(seconds(number))
+    }
+
+    /// Gives the requests that should be sent ahead of time, as a list in JSON; nothing if none is.
+    pub fn due(&self, now: f64) -> Option<String> {
+        let due = self.calls.due(seconds(now));
+        let due = due.into_iter().map(|(number, request)| Fetch::new(number, request));
+        let due: Vec<_> = due.collect();
+        (!due.is_empty()).then(|| json(&due))
+    }
+
+    /// Gives the headers to add to the answer to a request that was let in, in JSON; nothing for none.
+    pub fn response_headers(&self, headers: &str, optional: bool) -> Option<String> {
+        let headers = self.calls.response_headers(&Lines(headers), optional);
+        (!headers.is_empty()).then(|| json(&headers))
+    }
+
+    /// Writes the keys of an issuer; nothing if there are none.
+    pub fn export(&self, issuer: &str) -> Option<Vec<u8>> {
+        self.calls.export(issuer)
+    }
+
+    /// Takes in what [`export`](Self::export) wrote. Gives what is wrong with it.
+    pub fn import(&self, issuer: &str, bytes: &[u8], now: f64) -> Option<String> {
+        let imported = self.calls.import(issuer, bytes, seconds(now));
+        imported.err().map(|error| error.to_string())
+    }
+
+    pub fn clear_cache(&self) {
+        self.calls.clear_cache();
+    }
+
+    pub fn cached_tokens(&self) -> usize {
+        self.calls.cached_tokens()
+    }
+}
+
+impl Verifier {
+    fn meets(&self, claims: Option<&str>, needed: &str, now: u64) -> Result<(), Refusal> {
+        let (needed, rule) = rule(needed)?;
+        let caller = claims.map(|claims| self.calls.vouched(claims)).transpose()?;
+        let parameter = |name: &str| needed.parameters.get(name).cloned();
+        self.calls.check(caller.as_ref(), &rule, parameter, now)
+    }
+
+    fn refused(&self, refusal: &Refusal, head: &Head<'_, Lines<'_>>) -> String {
+        let answer = self.calls.answer(refusal, head);
+        let (status, headers, body) = (answer.status, answer.headers, answer.body);
+        json(&Told::Refused(Refused { refusal, answer: Some((status, headers, body)) }))
+    }
+
+    fn concluded(
+        &self,
+        number: f64,
+        result: Result<Response, FetchError>,
+        now: f64,
+    ) -> Option<String> {
+        let number = seconds(number);
+        let next = self.calls.fetched(number, result, seconds(now))?;
+        Some(json(&Fetch::new(number, next)))
+    }
+
+    fn judge(&self, presented: &Presented<'_>, asked: &Asked, now: u64) -> Answer {
+        let presented = &asked.signatures.beside(presented);
+        if asked.fetched {
+            self.calls.verify_fetched(presented, now)
+        } else {
+            self.calls.verify(presented, now)
+        }
+    }
+
+    fn told(&self, answer: Answer) -> JsValue {
+        let told = match &answer {
+            Answer::Caller(principal) => return self.users.of(principal),
+            Answer::Sign(question) => return Question::new(question.clone()).into(),
+            Answer::Fetch(number, request) => Told::Fetch(Fetch::new(*number, request.clone())),
+            Answer::LookUp(number, key) => Told::LookUp { number: *number, key: key.expose() },
+            Answer::Wait(number) => Told::Wait(*number),
+            Answer::Refused(refusal) => Told::Refused(refusal.into()),
+            _ => return JsValue::UNDEFINED,
+        };
+        JsValue::from_str(&json(&told))
+    }
+}
+
+pub(crate) fn rule(needed: &str) -> Result<(Needed, Rule), Refusal> {
+    let needed: Needed = serde_json::from_str(needed).map_err(Refusal::call)?;
+    let rule = needed.rule().map_err(Refusal::call)?;
+    Ok((needed, rule))
+}
+
+/// JavaScript has no integers of 64 bits that are as fast; these are far below 2^53.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
+const fn seconds(number: f64) -> u64 {
+    number as u64
+}
