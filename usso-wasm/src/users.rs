@@ -3,16 +3,20 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use usso_verify::{Principal, WeakPrincipal};
+use serde::Serialize;
+use usso_verify::{Principal, UserData, WeakPrincipal};
 use wasm_bindgen::prelude::*;
+
+use crate::outcome::json;
 
 #[wasm_bindgen]
 extern "C" {
-    /// A function of the claims of a caller in JSON that gives the object.
+    /// A function of the claims of a caller and of what was [read](typed) out of them, both in JSON,
+    /// that gives the object.
     pub type Make;
 
     #[wasm_bindgen(method, js_name = call)]
-    fn make(this: &Make, that: &JsValue, claims: &str, scopes: &str) -> JsValue;
+    fn make(this: &Make, that: &JsValue, claims: &str, typed: &str) -> JsValue;
 }
 
 /// The objects of the callers that the verifier remembers, and of a few that it forgot.
@@ -37,8 +41,7 @@ impl Users {
         if let Some((_, user)) = self.made.borrow().users.get(&weak.address()) {
             return user.clone();
         }
-        let scopes = serde_json::to_string(&principal.scopes).unwrap_or_default();
-        let user = self.make.make(&JsValue::UNDEFINED, principal.json(), &scopes);
+        let user = self.make.make(&JsValue::UNDEFINED, principal.json(), &typed(principal));
         let mut made = self.made.borrow_mut();
         if made.users.len() >= made.room {
             made.users.retain(|_, (weak, _)| !weak.is_gone());
@@ -47,6 +50,25 @@ impl Users {
         made.users.insert(weak.address(), (weak, user.clone()));
         user
     }
+}
+
+/// Writes what is read out of claims by rules: lists, and times in whole seconds.
+pub(crate) fn typed(user: &UserData) -> String {
+    #[derive(Serialize)]
+    struct Typed<'u> {
+        iss: &'u str,
+        sub: &'u str,
+        aud: &'u [String],
+        exp: u64,
+        iat: Option<u64>,
+        auth_time: Option<u64>,
+        roles: &'u [String],
+        scopes: &'u [String],
+        amr: &'u [String],
+    }
+    let UserData { iss, sub, aud, exp, iat, auth_time, roles, scopes, amr, .. } = user;
+    let (exp, iat, auth_time) = (*exp, *iat, *auth_time);
+    json(&Typed { iss, sub, aud, exp, iat, auth_time, roles, scopes, amr })
 }
 
 /// How many objects are kept before it is looked at which are still needed.

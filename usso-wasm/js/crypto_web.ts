@@ -1,0 +1,38 @@
+/** Signatures by the Web Cryptography API, which browsers, edge workers and Deno have. */
+
+import { type Cryptography, KeyCache, type SignatureQuestion } from "./platform.js";
+
+type Parameters = RsaHashedImportParams & EcKeyImportParams & RsaPssParams & EcdsaParams;
+
+const keys = new KeyCache<Promise<CryptoKey>>();
+
+export const webCryptography: Cryptography = { verify };
+
+async function verify(question: SignatureQuestion): Promise<boolean> {
+  const { algorithm, thumbprint, jwk, message, signature } = question;
+  const parameters = PARAMETERS[algorithm];
+  if (parameters === undefined) return false;
+  const name = `${algorithm} ${thumbprint}`;
+  const key = keys.find(name, () =>
+    crypto.subtle.importKey("jwk", publicKey(jwk()), parameters, false, ["verify"]),
+  );
+  try {
+    return await crypto.subtle.verify(parameters, await key, signature, message);
+  } catch (error) {
+    keys.drop(name);
+    throw error;
+  }
+}
+
+/** Leaves out what platforms compare with their own list of names. */
+function publicKey(text: string): JsonWebKey {
+  const { kty, crv, x, y, n, e } = JSON.parse(text) as JsonWebKey;
+  return JSON.parse(JSON.stringify({ kty, crv, x, y, n, e })) as JsonWebKey;
+}
+
+const PARAMETERS: Readonly<Record<string, Parameters>> = {
+  ES256: { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" },
+  ES384: { name: "ECDSA", namedCurve: "P-384", hash: "SHA-384" },
+  RS256: { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" },
+  PS256: { name: "RSA-PSS", hash: "SHA-256", saltLength: 32 },
+} as unknown as Readonly<Record<string, Parameters>>;

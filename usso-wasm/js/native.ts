@@ -1,0 +1,50 @@
+/**
+ * The verifier in WebAssembly: what `wasm-bindgen` makes of `usso-wasm/src`, and starting it.
+ */
+
+import * as bindings from "./wasm/usso_bg.js";
+import { call } from "./wasm/usso_bg.js";
+
+export { Asked, Question, Verifier as NativeVerifier, typed, wrong_rule } from "./wasm/usso_bg.js";
+
+/** Starts the WebAssembly. Every entry of the package does this once, before anything else. */
+export function start(module: WebAssembly.Module): void {
+  const instance = new WebAssembly.Instance(module, { "./usso_bg.js": { ...bindings } });
+  const exports = instance.exports as { __wbindgen_start(): void };
+  bindings.__wbg_set_wasm(exports);
+  exports.__wbindgen_start();
+}
+
+/** What the verifier tells in JSON. */
+export interface Told {
+  refused?: Refused;
+  fetch?: FetchRequest;
+  look_up?: { number: number; key: string };
+  wait?: number;
+}
+
+export interface Refused {
+  code: string;
+  message: string;
+  status: number;
+  challenge?: string;
+  answer: Answer | null;
+}
+
+/** Status, headers and body. */
+export type Answer = [number, [string, string][], string];
+
+export interface FetchRequest {
+  number: number;
+  url: string;
+  headers: [string, string][];
+  body: string | null;
+  max_body_bytes: number;
+}
+
+/** Answers a call that needs no verifier. Throws what `refuse` makes of a refusal. */
+export function ask<T>(question: object, refuse: (refused: Refused) => Error): T {
+  const told = JSON.parse(call(JSON.stringify(question))) as { answer?: T; refused?: Refused };
+  if (told.refused !== undefined) throw refuse(told.refused);
+  return told.answer as T;
+}

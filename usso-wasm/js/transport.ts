@@ -1,0 +1,140 @@
+/** Sends the few requests that the verifier asks for, and lets others wait for them. */
+
+import type { FetchRequest, NativeVerifier } from "./native.js";
+
+/** Lets work go on after the response, as the `waitUntil` of an edge worker does. */
+export type WaitUntil = (work: Promise<unknown>) => void;
+
+/** The requests of one verifier. */
+export class Transport {
+  readonly #native: NativeVerifier;
+  readonly #fetch: typeof fetch;
+  readonly #now: () => number;
+  readonly #sent = new Map<number, FetchRequest>();
+  readonly #underWay = new Map<number, Promise<void>>();
+
+  constructor(native: NativeVerifier, fetch: typeof globalThis.fetch, now: () => number) {
+    this.#native = native;
+    this.#fetch = fetch;
+    this.#now = now;
+  }
+
+  /** Does something under a number that others may wait for. */
+  begin(number: number, work: () => Promise<void>): Promise<void> {
+    const done = work().finally(() => {
+      if (this.#underWay.get(number) === done) this.#underWay.delete(number);
+    });
+    this.#underWay.set(number, done);
+    return done;
+  }
+
+  /** Sends a request, and those that follow from it, and gives the verifier what came of them. */
+  send(request: FetchRequest): Promise<void> {
+    return this.begin(request.number, () => this.#exchange(request));
+  }
+
+  /**
+   * Waits for what another asked for, but not for long: an edge worker drops what it does for a
+   * client who left, and nothing else would tell. Then this one asks in its place.
+   */
+  async wait(number: number): Promise<void> {
+    const work = this.#underWay.get(number);
+    if (work !== undefined && (await settledWithin(work, PATIENCE))) return;
+    const request = this.#sent.get(number);
+    if (request !== undefined && this.#native.is_under_way(number)) await this.send(request);
+  }
+
+  async #exchange(first: FetchRequest): Promise<void> {
+    const { number } = first;
+    let next: FetchRequest | undefined = first;
+    while (next !== undefined) {
+      this.#sent.set(number, next);
+      const outcome = await exchange(this.#fetch, next);
+      // Another one asked the same and was faster.
+      if (this.#sent.get(number) !== next) return;
+      const told = this.#takeIn(number, outcome);
+      next = told === undefined ? undefined : (JSON.parse(told) as FetchRequest);
+    }
+    this.#sent.delete(number);
+  }
+
+  #takeIn(number: number, outcome: Outcome): string | undefined {
+    if (typeof outcome === "string") return this.#native.failed(number, outcome, this.#now());
+    const { status, headers, body } = outcome;
+    return this.#native.fetched(number, status, headers, body, this.#now());
+  }
+}
+
+type Outcome = "failed" | "timed_out" | "too_large" | Received;
+
+interface Received {
+  status: number;
+  headers: string[];
+  body: Uint8Array;
+}
+
+/** Sends one request. Follows no redirect and reads no more than allowed. */
+async function exchange(send: typeof fetch, request: FetchRequest): Promise<Outcome> {
+  const stop = new AbortController();
+  const timer = setTimeout(() => stop.abort(TIMED_OUT), SECONDS * 1000);
+  // The timer of a server that ends must not keep it alive.
+  (timer as { unref?: () => void }).unref?.();
+  try {
+    const response = await send(request.url, {
+      method: request.body === null ? "GET" : "POST",
+      headers: request.headers,
+      body: request.body,
+      redirect: "manual",
+      signal: stop.signal,
+    });
+    const body = await bounded(response, request.max_body_bytes);
+    if (body === undefined) {
+      stop.abort();
+      return "too_large";
+    }
+    return { status: response.status, headers: [...response.headers].flat(), body };
+  } catch {
+    return stop.signal.reason === TIMED_OUT ? "timed_out" : "failed";
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Reads a body; nothing if it is longer than allowed. */
+async function bounded(response: Response, most: number): Promise<Uint8Array | undefined> {
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  const reader = response.body?.getReader();
+  for (;;) {
+    const { done, value } = (await reader?.read()) ?? { done: true };
+    if (done || value === undefined) break;
+    length += value.length;
+    if (length > most) return undefined;
+    parts.push(value);
+  }
+  const body = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    body.set(part, at);
+    at += part.length;
+  }
+  return body;
+}
+
+async function settledWithin(work: Promise<void>, milliseconds: number): Promise<boolean> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), milliseconds);
+  });
+  try {
+    return await Promise.race([work.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const TIMED_OUT = new Error("timed out");
+/** How long an exchange may take. */
+const SECONDS = 10;
+/** How many milliseconds somebody waits for what another asked for. */
+const PATIENCE = 1000;

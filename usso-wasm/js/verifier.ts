@@ -1,0 +1,361 @@
+/** The verifier, driven: it sends what the WebAssembly asks for, and has the platform verify signatures. */
+
+import { errorOf, errorOfTold, invalid, unavailable, UssoError } from "./error.js";
+import { headOf, type RequestHead, written } from "./head.js";
+import { Asked, NativeVerifier, Question, type Told, wrong_rule } from "./native.js";
+import { type ApiKeyOptions, configuration, inCamelCase, type VerifierOptions } from "./options.js";
+import { cryptography } from "./platform.js";
+import { Transport, type WaitUntil } from "./transport.js";
+import { UserData } from "./user.js";
+
+/** What a route needs of its caller; all of it must be there. */
+export interface Needed {
+  /** Scopes such as `read:files`, or `read:users?user_id={id}` with a part of the path. */
+  scope?: string | readonly string[];
+  role?: string | readonly string[];
+  /** The tenant, or `{name}` for a part of the path. */
+  tenant?: string;
+  /** The workspace, or `{name}` for a part of the path. */
+  workspace?: string;
+  /** A service account. */
+  service?: boolean;
+  /** How many seconds ago the caller may have signed in at most (RFC 9470). */
+  maxAge?: number;
+  /** One of these authentication context classes (RFC 9470). */
+  acr?: string | readonly string[];
+}
+
+export interface VerifyOptions extends Needed {
+  /** The nonce that an ID token must have. */
+  nonce?: string;
+  /** Says that this is an API key, as the header `x-api-key` has it. */
+  apiKey?: boolean;
+  /** The parts of the path that stand for `{name}` in what is needed. */
+  params?: Readonly<Record<string, string>>;
+  /** Of an edge worker: lets keys be refreshed after the response. */
+  waitUntil?: WaitUntil;
+}
+
+export type RequestOptions = Omit<VerifyOptions, "nonce" | "apiKey">;
+
+/**
+ * Makes a verifier. It starts without keys and fetches them for the first token.
+ *
+ * Throws a {@link UssoError} with the code `config.invalid`, whose message names the setting.
+ */
+export function createVerifier(options: VerifierOptions): Verifier {
+  return new Verifier(options);
+}
+
+/** Verifies tokens, API keys and requests. Make one and share it: it keeps keys and verdicts. */
+export class Verifier {
+  readonly #native: NativeVerifier;
+  readonly #transport: Transport;
+  readonly #lookUp: ApiKeyOptions["lookUp"];
+  readonly #milliseconds: () => number;
+
+  constructor(options: VerifierOptions) {
+    const config = configuration(options);
+    try {
+      this.#native = new NativeVerifier(config, UserData.made);
+    } catch (error) {
+      if (typeof error === "string") throw invalid(inCamelCase(errorOfTold(error).message));
+      throw error;
+    }
+    this.#milliseconds = options.now ?? Date.now;
+    // Called without `this`, as browsers and workers want it.
+    const send = options.fetch ?? ((...request) => globalThis.fetch(...request));
+    this.#transport = new Transport(this.#native, send, () => this.#now());
+    this.#lookUp = options.apiKeys?.lookUp;
+  }
+
+  /**
+   * Verifies a token. Throws a {@link UssoError}: 401 `token.…` if it is not good, 403 `access.…`
+   * if what is needed is not there, 503 while nobody can tell.
+   */
+  async verify(token: string, options?: VerifyOptions): Promise<UserData> {
+    const known = this.#recall(token, options);
+    if (known !== undefined) return this.#checked(known, options);
+    return this.#checked(await this.#settled(this.#tokenOf(token), options), options);
+  }
+
+  /**
+   * Does as `verify`, at once. Throws a {@link UssoError} with the code `access.unavailable` if
+   * there are no keys yet, or if the platform verifies this kind of signature only with a promise:
+   * then use `verify`.
+   */
+  verifySync(token: string, options?: VerifyOptions): UserData {
+    const known = this.#recall(token, options);
+    if (known !== undefined) return this.#checked(known, options);
+    const user = this.#settledSync(this.#tokenOf(token), options);
+    return this.#checked(user, options);
+  }
+
+  /**
+   * Verifies the credential of a request; `undefined` if there is none. Throws a {@link UssoError}
+   * whose `response` is the answer to the request.
+   *
+   * A proof of DPoP is good once: ask once for each request.
+   */
+  async authenticate(
+    request: Request | RequestHead,
+    options?: Pick<VerifyOptions, "waitUntil">,
+  ): Promise<UserData | undefined> {
+    const { method, target, headers } = "target" in request ? request : headOf(request);
+    const lines = written(headers);
+    const judge = (asked: Asked): Answered =>
+      this.#native.authenticate(method, target, lines, asked, this.#now());
+    return this.#settled(judge, options);
+  }
+
+  /**
+   * Verifies the credential of a request and requires that there is one, and what is needed. Throws
+   * as `authenticate` does.
+   */
+  async require(request: Request | RequestHead, options: RequestOptions = {}): Promise<UserData> {
+    const user = await this.authenticate(request, options);
+    return this.check(user, options, request);
+  }
+
+  /**
+   * Requires that there is a caller, and what is needed of them. Throws a {@link UssoError}, with the
+   * answer to `request`.
+   */
+  check(
+    user: UserData | undefined,
+    needed: Needed & { params?: Readonly<Record<string, string>> } = {},
+    request?: Request | RequestHead,
+  ): UserData {
+    const rule = ruleOf(needed, needed.params);
+    if (user !== undefined && rule === "{}") return user;
+    const head = request === undefined ? NO_REQUEST : "target" in request ? request : headOf(request);
+    const claims = user === undefined ? undefined : UserData.jsonOf(user);
+    const lines = written(head.headers);
+    const told = this.#native.check(claims, rule, head.method, head.target, lines, this.#now());
+    if (told !== undefined) throw errorOfTold(told);
+    return user as UserData;
+  }
+
+  /**
+   * Gives the headers to add to the answer to a request that was let in. `optional`: callers
+   * without a credential are let in, too.
+   */
+  responseHeaders(
+    request: Request | RequestHead,
+    optional = false,
+  ): [name: string, value: string][] {
+    const told = this.#native.response_headers(written(request.headers), optional);
+    return told === undefined ? [] : (JSON.parse(told) as [string, string][]);
+  }
+
+  /**
+   * Writes the keys of an issuer, for a later start or another isolate; `undefined` if there are none.
+   * Whoever can change what is kept can sign tokens.
+   */
+  exportKeys(issuer: string): Uint8Array | undefined {
+    return this.#native.export(issuer);
+  }
+
+  /**
+   * Takes in what `exportKeys` wrote. Throws a {@link UssoError} with the code `snapshot.invalid`, or
+   * none of it is used.
+   */
+  importKeys(issuer: string, snapshot: Uint8Array): void {
+    const wrong = this.#native.import(issuer, snapshot, this.#now());
+    if (wrong !== undefined) throw new UssoError("snapshot.invalid", wrong, 500);
+  }
+
+  /** Forgets every token that was verified before. */
+  clearCache(): void {
+    this.#native.clear_cache();
+  }
+
+  /** How many tokens are remembered. */
+  get cachedTokens(): number {
+    return this.#native.cached_tokens();
+  }
+
+  #now(): number {
+    return Math.floor(this.#milliseconds() / 1000);
+  }
+
+  #recall(token: string, options: VerifyOptions | undefined): UserData | undefined {
+    if (options !== undefined && isAsked(options)) return undefined;
+    return this.#native.recall(textOf(token), this.#now()) as UserData | undefined;
+  }
+
+  #tokenOf(token: string): Judge {
+    const text = textOf(token);
+    return (asked) => this.#native.verify(text, asked, this.#now());
+  }
+
+  #checked(user: UserData | undefined, options: VerifyOptions | undefined): UserData {
+    return options === undefined ? (user as UserData) : this.check(user, options);
+  }
+
+  /** Asks, does what is asked for, and asks again, until there is a verdict. */
+  async #settled(
+    judge: Judge,
+    options: VerifyOptions | undefined,
+  ): Promise<UserData | undefined> {
+    const asked = askedOf(options);
+    try {
+      for (let round = 0; round < ROUNDS; round++) {
+        const answer = judge(asked);
+        if (answer === undefined) return undefined;
+        if (answer instanceof UserData) {
+          this.#refreshAhead(options?.waitUntil);
+          return answer;
+        }
+        if (answer instanceof Question) {
+          await this.#sign(answer, asked);
+        } else {
+          await this.#fetched(answer, options?.waitUntil);
+          asked.fetched();
+        }
+      }
+      throw unavailable();
+    } finally {
+      asked.free();
+    }
+  }
+
+  #settledSync(judge: Judge, options: VerifyOptions | undefined): UserData {
+    const { verifySync } = cryptography();
+    const asked = askedOf(options);
+    try {
+      for (let round = 0; round < ROUNDS; round++) {
+        const answer = judge(asked);
+        if (answer instanceof UserData) {
+          this.#refreshAhead(options?.waitUntil);
+          return answer;
+        }
+        if (!(answer instanceof Question)) {
+          const told = JSON.parse(answer as string) as Told;
+          if (told.refused !== undefined) throw errorOf(told.refused);
+          // Whatever it wants is fetched for those who come later.
+          this.#fetched(answer as string, options?.waitUntil).catch(() => undefined);
+          break;
+        }
+        try {
+          if (verifySync === undefined) break;
+          signed(answer, asked, verifySync(questionOf(answer)));
+        } finally {
+          answer.free();
+        }
+      }
+      throw unavailable();
+    } finally {
+      asked.free();
+    }
+  }
+
+  async #sign(question: Question, asked: Asked): Promise<void> {
+    try {
+      const { verify, verifySync } = cryptography();
+      const signature = questionOf(question);
+      const good = verifySync === undefined ? await verify(signature) : verifySync(signature);
+      signed(question, asked, good);
+    } finally {
+      question.free();
+    }
+  }
+
+  /** Does what is asked for. Throws a refusal. */
+  async #fetched(answer: string, waitUntil: WaitUntil | undefined): Promise<void> {
+    const told = JSON.parse(answer) as Told;
+    if (told.refused !== undefined) throw errorOf(told.refused);
+    const { fetch: request, look_up: lookUp, wait } = told;
+    let work: Promise<void> | undefined;
+    if (request !== undefined) work = this.#transport.send(request);
+    if (lookUp !== undefined) {
+      const { number, key } = lookUp;
+      work = this.#transport.begin(number, () => this.#look(number, key));
+    }
+    if (wait !== undefined) work = this.#transport.wait(wait);
+    if (work !== undefined) {
+      // Whoever asked may leave; others wait for the same.
+      waitUntil?.(work);
+      await work;
+    }
+  }
+
+  async #look(number: number, key: string): Promise<void> {
+    try {
+      const claims = await this.#lookUp?.(key);
+      const json = claims == null ? undefined : JSON.stringify(claims);
+      this.#native.looked_up(number, json, this.#now());
+    } catch {
+      this.#native.look_up_failed(number, this.#now());
+    }
+  }
+
+  /** Has keys fetched that will soon be too old. */
+  #refreshAhead(waitUntil: WaitUntil | undefined): void {
+    const told = this.#native.due(this.#now());
+    if (told === undefined) return;
+    for (const request of JSON.parse(told)) {
+      const work = this.#transport.send(request);
+      waitUntil?.(work);
+    }
+  }
+}
+
+/** Says what is wrong with what a route needs: throws a {@link UssoError}, at the start of the app. */
+export function assertNeeded(needed: Needed): void {
+  const wrong = wrong_rule(ruleOf(needed, undefined));
+  if (wrong !== undefined) throw invalid(wrong);
+}
+
+type Answered = UserData | Question | string | undefined;
+type Judge = (asked: Asked) => Answered;
+
+/** What is no text is no token. */
+function textOf(token: unknown): string {
+  return typeof token === "string" ? token : "";
+}
+
+function isAsked(options: VerifyOptions): boolean {
+  return options.nonce !== undefined || options.apiKey === true;
+}
+
+function askedOf(options: VerifyOptions | undefined): Asked {
+  return new Asked(options?.apiKey === true, undefined, options?.nonce);
+}
+
+function ruleOf(needed: Needed, params: Readonly<Record<string, string>> | undefined): string {
+  const { scope, role, tenant, workspace, service, maxAge, acr } = needed;
+  const rule = {
+    scopes: listOf(scope),
+    roles: listOf(role),
+    tenant,
+    workspace,
+    service,
+    max_age: maxAge,
+    acr: listOf(acr),
+  };
+  const json = JSON.stringify(rule);
+  return json === "{}" || params === undefined ? json : JSON.stringify({ ...rule, parameters: params });
+}
+
+function listOf(items: string | readonly string[] | undefined): readonly string[] | undefined {
+  return typeof items === "string" ? [items] : items;
+}
+
+function questionOf(question: Question) {
+  return {
+    algorithm: question.algorithm(),
+    thumbprint: question.thumbprint(),
+    jwk: () => question.jwk(),
+    message: question.message() as Uint8Array<ArrayBuffer>,
+    signature: question.signature() as Uint8Array<ArrayBuffer>,
+  };
+}
+
+function signed(question: Question, asked: Asked, good: boolean): void {
+  asked.signed(question.is_proof(), question.thumbprint(), good);
+}
+
+const NO_REQUEST: RequestHead = { method: "GET", target: "/", headers: [] };
+/** Keys, their replacement, the token's signature for each, and that of a proof. */
+const ROUNDS = 8;
