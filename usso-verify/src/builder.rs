@@ -8,7 +8,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::dpop;
 use crate::error::ConfigError;
 use crate::issuer::Issuer;
-use crate::issuers::{Issuers, Pattern};
+use crate::issuers::{Family, Issuers, Pattern};
 use crate::observe::Observer;
 #[cfg(feature = "remote")]
 use crate::opaque::Lookup;
@@ -22,7 +22,7 @@ use crate::verifier::{Shared, Verifier};
 #[must_use = "call `build` to get the verifier"]
 pub struct VerifierBuilder {
     issuers: Vec<Issuer>,
-    patterns: Vec<Result<Pattern, ConfigError>>,
+    patterns: Vec<Result<Box<dyn Family>, ConfigError>>,
     leeway: Duration,
     max_token_bytes: usize,
     cache: TokenCache,
@@ -103,7 +103,8 @@ impl VerifierBuilder {
         capacity: usize,
         resolve: impl Fn(&str) -> Option<Issuer> + Send + Sync + 'static,
     ) -> Self {
-        self.patterns.push(Pattern::new(pattern.into(), capacity, Box::new(resolve)));
+        let pattern = Pattern::new(pattern.into(), capacity, Box::new(resolve));
+        self.patterns.push(pattern.map(|pattern| Box::new(pattern) as Box<dyn Family>));
         self
     }
 

@@ -178,7 +178,7 @@ pub(crate) fn audience(claim: Claim<'_>) -> Option<Vec<String>> {
 
 fn confirmation(claim: Claim<'_>) -> Option<Confirmation> {
     match claim {
-        Claim::Other(object @ Value::Object(_)) => serde_json::from_value(object).ok(),
+        Claim::Other(Value::Object(members)) => Confirmation::try_from(members).ok(),
         _ => None,
     }
 }

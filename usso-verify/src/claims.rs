@@ -215,23 +215,36 @@ impl TryFrom<Map<String, Value>> for UserData {
 ///
 /// RFC 7800 §3, RFC 9449 §6.1, RFC 8705 §3.1.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Map<String, Value>")]
 #[non_exhaustive]
 pub struct Confirmation {
     /// Thumbprint of the key that signs the sender's `DPoP` proofs.
-    #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "given")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub jkt: Option<String>,
     /// SHA-256 of the sender's TLS certificate, in base64url.
     #[serde(rename = "x5t#S256", skip_serializing_if = "Option::is_none")]
-    #[serde(default, deserialize_with = "given")]
     pub x5t_s256: Option<String>,
     /// Other ways of confirmation, which nothing here can check.
     #[serde(flatten)]
     pub others: Map<String, Value>,
 }
 
-/// A member that is there has its type; `null` is not absence.
-fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    String::deserialize(deserializer).map(Some)
+impl TryFrom<Map<String, Value>> for Confirmation {
+    type Error = &'static str;
+
+    /// A member that is there has its type; `null` is not absence.
+    fn try_from(members: Map<String, Value>) -> Result<Self, &'static str> {
+        let mut read = Self::default();
+        for (name, value) in members {
+            match (name.as_str(), value) {
+                ("jkt", Value::String(jkt)) => read.jkt = Some(jkt),
+                ("x5t#S256", Value::String(hash)) => read.x5t_s256 = Some(hash),
+                ("jkt" | "x5t#S256", _) => return Err("a thumbprint is not text"),
+                (_, value) => drop(read.others.insert(name, value)),
+            }
+        }
+        Ok(read)
+    }
 }
 
 /// The claim `aud`: a string when there is one audience, a list otherwise.

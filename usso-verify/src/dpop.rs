@@ -50,7 +50,7 @@ use crate::algorithm::Algorithm;
 use crate::base64url;
 use crate::header::Sent;
 use crate::key::VerifyingKey;
-use crate::presented::Signature;
+use crate::presented::Signatures;
 use crate::uri::HttpUri;
 
 /// A proof and the request it came with. `Debug` prints neither the proof nor the address, whose
@@ -238,14 +238,14 @@ impl Verifier {
     ///
     /// RFC 9449 §4.3, §7.1, §11.1.
     pub fn check(&self, request: &Proof<'_>, now: u64) -> Result<Confirmed, Error> {
-        self.check_signed(request, None, now)
+        self.check_signed(request, Signatures::default(), now)
     }
 
     /// Checks a proof with what the platform said of its signature, if it was asked.
     pub(crate) fn check_signed(
         &self,
         request: &Proof<'_>,
-        signature: Option<Signature<'_>>,
+        signatures: Signatures<'_>,
         now: u64,
     ) -> Result<Confirmed, Error> {
         let shared = &*self.shared;
@@ -257,11 +257,9 @@ impl Verifier {
             With::NoAccessToken => None,
         };
         let unsigned = proof::Unsigned::read(request.proof, &shared.algorithms, bound)?;
-        let signed = match signature.filter(|said| said.thumbprint == unsigned.jkt) {
-            Some(said) => said.good,
-            None => unsigned.is_signed(),
-        };
-        let (claims, jkt) = unsigned.finish(signed)?;
+        let proof::Unsigned { key, message, signature, .. } = &unsigned;
+        let signed = signatures.judge(signatures.proof, key, message.as_bytes(), signature);
+        let (claims, jkt) = unsigned.finish(signed == Some(true))?;
         judge_request(&claims, request)?;
         shared.judge_time(claims.iat, now)?;
         shared.judge_nonce(claims.nonce.as_deref(), now)?;

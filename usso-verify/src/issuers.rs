@@ -19,7 +19,7 @@ type Resolve = dyn Fn(&str) -> Option<Issuer> + Send + Sync;
 #[derive(Default)]
 pub(crate) struct Issuers {
     named: HashMap<String, Arc<Issuer>>,
-    patterns: Vec<Pattern>,
+    patterns: Vec<Box<dyn Family>>,
 }
 
 /// Issuers that are named alike but for the tenant.
@@ -73,7 +73,7 @@ impl Issuers {
         Ok(())
     }
 
-    pub(crate) fn add_pattern(&mut self, pattern: Pattern) {
+    pub(crate) fn add_pattern(&mut self, pattern: Box<dyn Family>) {
         self.patterns.push(pattern);
     }
 
@@ -94,20 +94,26 @@ impl Issuers {
 
     /// Forgets the tenants that were found.
     pub(crate) fn clear(&self) {
-        for pattern in &self.patterns {
-            pattern.found.clear();
-            *pattern.pace.lock().unwrap_or_else(PoisonError::into_inner) = Pace::default();
-        }
+        self.patterns.iter().for_each(|pattern| pattern.clear());
     }
 
     /// Says whether a tenant was pushed out since this was last asked.
     pub(crate) fn pushed_out(&self) -> bool {
-        let pushed = |pattern: &Pattern| {
-            let Pushed(flag) = &pattern.pushed;
-            flag.load(Ordering::Relaxed) && flag.swap(false, Ordering::Relaxed)
-        };
-        self.patterns.iter().filter(|pattern| pushed(pattern)).count() > 0
+        self.patterns.iter().filter(|pattern| pattern.pushed_out()).count() > 0
     }
+}
+
+/// Issuers that are found by a part of their name. What is never made is not linked: a browser that
+/// knows its issuers by name does not load the code for others.
+pub(crate) trait Family: Send + Sync {
+    fn text(&self) -> &str;
+
+    fn find(&self, name: &str, now: u64) -> Option<Result<Arc<Issuer>, VerifyError>>;
+
+    fn clear(&self);
+
+    /// Says whether a tenant was pushed out since this was last asked.
+    fn pushed_out(&self) -> bool;
 }
 
 impl Pattern {
@@ -142,6 +148,32 @@ impl Pattern {
     }
 
     /// Finds a tenant's issuer; `None` if there is no such tenant.
+
+    /// Takes a new tenant in, at most as many in half a minute as are kept.
+    fn make(&self, tenant: &str, issuer: Issuer, now: u64) -> Result<Arc<Issuer>, VerifyError> {
+        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        // Of many that resolve at once, all use the first one's issuer and so one source of keys.
+        if let Some(found) = self.found.get(tenant) {
+            return Ok(found.issuer);
+        }
+        if now.abs_diff(pace.since) >= PACE_SECONDS {
+            *pace = Pace { since: now, made: 0 };
+        }
+        if pace.made >= self.capacity {
+            return Err(VerifyError::KeysUnavailable);
+        }
+        pace.made += 1;
+        let (issuer, until) = (Arc::new(issuer), now.saturating_add(TENANT_SECONDS));
+        self.found.insert(tenant.to_owned(), Found { issuer: Arc::clone(&issuer), until });
+        Ok(issuer)
+    }
+}
+
+impl Family for Pattern {
+    fn text(&self) -> &str {
+        &self.text
+    }
+
     fn find(&self, name: &str, now: u64) -> Option<Result<Arc<Issuer>, VerifyError>> {
         let tenant = name.strip_prefix(&*self.before)?.strip_suffix(&*self.after)?;
         if !is_label(tenant) {
@@ -168,23 +200,14 @@ impl Pattern {
         Some(self.make(tenant, issuer, now))
     }
 
-    /// Takes a new tenant in, at most as many in half a minute as are kept.
-    fn make(&self, tenant: &str, issuer: Issuer, now: u64) -> Result<Arc<Issuer>, VerifyError> {
-        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
-        // Of many that resolve at once, all use the first one's issuer and so one source of keys.
-        if let Some(found) = self.found.get(tenant) {
-            return Ok(found.issuer);
-        }
-        if now.abs_diff(pace.since) >= PACE_SECONDS {
-            *pace = Pace { since: now, made: 0 };
-        }
-        if pace.made >= self.capacity {
-            return Err(VerifyError::KeysUnavailable);
-        }
-        pace.made += 1;
-        let (issuer, until) = (Arc::new(issuer), now.saturating_add(TENANT_SECONDS));
-        self.found.insert(tenant.to_owned(), Found { issuer: Arc::clone(&issuer), until });
-        Ok(issuer)
+    fn clear(&self) {
+        self.found.clear();
+        *self.pace.lock().unwrap_or_else(PoisonError::into_inner) = Pace::default();
+    }
+
+    fn pushed_out(&self) -> bool {
+        let Pushed(flag) = &self.pushed;
+        flag.load(Ordering::Relaxed) && flag.swap(false, Ordering::Relaxed)
     }
 }
 
@@ -199,7 +222,7 @@ fn is_label(tenant: &str) -> bool {
 
 impl fmt::Debug for Issuers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let patterns = self.patterns.iter().map(|pattern| &pattern.text);
+        let patterns = self.patterns.iter().map(|pattern| pattern.text());
         f.debug_set().entries(self.named.keys()).entries(patterns).finish()
     }
 }

@@ -1,10 +1,10 @@
 //! JSON Web Keys as they travel. A [`VerifyingKey`](crate::VerifyingKey) is what they become.
 
-use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::error::KeyError;
+use crate::json;
 
 /// A public key in JSON.
 ///
@@ -21,7 +21,7 @@ use crate::error::KeyError;
 ///
 /// RFC 7517 §4, RFC 7518 §6, RFC 8037 §2.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Wire")]
+#[serde(try_from = "Map<String, Value>")]
 #[non_exhaustive]
 pub struct Jwk {
     /// Key type: `OKP`, `EC` or `RSA`.
@@ -78,73 +78,76 @@ pub struct Jwks {
 }
 
 fn tolerant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Jwk>, D::Error> {
-    let entries = Vec::<Value>::deserialize(deserializer)?;
-    Ok(entries.into_iter().map(|entry| Jwk::deserialize(entry).unwrap_or_else(|_| bad())).collect())
+    Vec::deserialize(deserializer).map(keys)
+}
+
+fn keys(entries: Vec<Value>) -> Vec<Jwk> {
+    entries.into_iter().map(|entry| Jwk::try_from(entry).unwrap_or_else(|_| bad())).collect()
+}
+
+impl Jwks {
+    /// Reads the member `keys` of a set.
+    pub(crate) fn tolerant(entries: Value) -> Option<Self> {
+        let Value::Array(entries) = entries else { return None };
+        Some(Self { keys: keys(entries) })
+    }
 }
 
 fn bad() -> Jwk {
     Jwk { defect: Some(KeyError::Encoding), ..Jwk::default() }
 }
 
-#[derive(Deserialize)]
-struct Wire {
-    kty: String,
-    crv: Option<String>,
-    x: Option<String>,
-    y: Option<String>,
-    n: Option<String>,
-    e: Option<String>,
-    alg: Option<String>,
-    #[serde(rename = "use")]
-    use_: Option<String>,
-    key_ops: Option<Vec<String>>,
-    kid: Option<String>,
-    #[serde(default)]
-    d: Present,
-    #[serde(default)]
-    p: Present,
-    #[serde(default)]
-    q: Present,
-    #[serde(default)]
-    dp: Present,
-    #[serde(default)]
-    dq: Present,
-    #[serde(default)]
-    qi: Present,
-    #[serde(default)]
-    oth: Present,
-    #[serde(default)]
-    k: Present,
+impl TryFrom<Map<String, Value>> for Jwk {
+    type Error = String;
+
+    fn try_from(mut members: Map<String, Value>) -> Result<Self, String> {
+        let defect = PRIVATE.iter().any(|name| members.contains_key(*name));
+        let mut text = |name: &str| match json::take(&mut members, name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(format!("`{name}` of a JWK is not text")),
+        };
+        Ok(Self {
+            kty: text("kty")?.ok_or("a JWK has no `kty`")?,
+            crv: text("crv")?,
+            x: text("x")?,
+            y: text("y")?,
+            n: text("n")?,
+            e: text("e")?,
+            alg: text("alg")?,
+            use_: text("use")?,
+            kid: text("kid")?,
+            key_ops: match json::take(&mut members, "key_ops") {
+                None | Some(Value::Null) => None,
+                Some(names) => Some(texts(names).ok_or("`key_ops` of a JWK is no list of text")?),
+            },
+            defect: defect.then_some(KeyError::PrivateMember),
+        })
+    }
 }
 
-impl From<Wire> for Jwk {
-    fn from(wire: Wire) -> Self {
-        let secret = [wire.d, wire.p, wire.q, wire.dp, wire.dq, wire.qi, wire.oth, wire.k];
-        Self {
-            kty: wire.kty,
-            crv: wire.crv,
-            x: wire.x,
-            y: wire.y,
-            n: wire.n,
-            e: wire.e,
-            alg: wire.alg,
-            use_: wire.use_,
-            key_ops: wire.key_ops,
-            kid: wire.kid,
-            defect: secret.contains(&Present(true)).then_some(KeyError::PrivateMember),
+impl TryFrom<Value> for Jwk {
+    type Error = String;
+
+    fn try_from(value: Value) -> Result<Self, String> {
+        match value {
+            Value::Object(members) => Self::try_from(members),
+            _ => Err("a JWK is no object".to_owned()),
         }
     }
 }
 
-/// Whether a member was there, whatever its value.
-#[derive(Clone, Copy, Default, PartialEq)]
-struct Present(bool);
-
-impl<'de> Deserialize<'de> for Present {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        IgnoredAny::deserialize(deserializer).map(|_| Self(true))
-    }
+fn texts(value: Value) -> Option<Vec<String>> {
+    let Value::Array(items) = value else { return None };
+    let texts = items.into_iter().map(|item| match item {
+        Value::String(text) => Some(text),
+        _ => None,
+    });
+    texts.collect()
 }
+
+/// The members that only private and symmetric keys have.
+const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
 #[cfg(test)]
 mod tests {

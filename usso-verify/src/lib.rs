@@ -12,6 +12,7 @@ mod claim_set;
 mod claims;
 mod clock;
 mod error;
+mod fields;
 mod fetch;
 mod header;
 #[cfg(feature = "remote")]
@@ -72,7 +73,7 @@ pub use observe::MetricsObserver;
 #[cfg(feature = "tracing")]
 pub use observe::TracingObserver;
 pub use observe::{Observer, Seen};
-pub use presented::Presented;
+pub use presented::{Platform, Presented};
 pub use principal::{Principal, WeakPrincipal};
 pub use profile::Profile;
 pub use protected_resource::{InvalidResource, ProtectedResource};

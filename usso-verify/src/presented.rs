@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::certificate::Thumbprint;
+use crate::key::VerifyingKey;
 use crate::opaque::Origin;
 
 /// A token and what its request adds to it.
@@ -21,11 +22,39 @@ pub struct Presented<'t> {
     pub(crate) signatures: Signatures<'t>,
 }
 
-/// What the platform said of signatures that it was asked about.
+/// What the platform said of signatures that it was asked about, and how it is asked if it answers at
+/// once.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Signatures<'t> {
     pub(crate) token: Option<Signature<'t>>,
     pub(crate) proof: Option<Signature<'t>>,
+    pub(crate) at_once: Option<&'t Platform>,
+}
+
+/// Cryptography of the platform: says whether the signature, the last argument, of the message is
+/// that of the key; `None` if it cannot tell at once.
+pub type Platform = dyn Fn(&VerifyingKey, &[u8], &[u8]) -> Option<bool> + Sync;
+
+impl Signatures<'_> {
+    /// Says whether a signature is good, by what was `said` of it or else by whose part it is; `None`
+    /// if the platform must be asked.
+    pub(crate) fn judge(
+        &self,
+        said: Option<Signature<'_>>,
+        key: &VerifyingKey,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Option<bool> {
+        if let Some(said) = said
+            && said.thumbprint == key.thumbprint()
+        {
+            return Some(said.good);
+        }
+        if key.is_platform() {
+            return self.at_once.and_then(|ask| ask(key, message, signature));
+        }
+        Some(key.verify(message, signature))
+    }
 }
 
 /// Whether a signature is that of the key with this thumbprint.
@@ -53,7 +82,7 @@ impl<'t> Presented<'t> {
             nonce: None,
             certificate: None,
             dpop: None,
-            signatures: Signatures { token: None, proof: None },
+            signatures: Signatures { token: None, proof: None, at_once: None },
         }
     }
 
@@ -136,6 +165,15 @@ impl Presented<'_> {
 
     fn is_signed(&self) -> bool {
         self.token.bytes().filter(|&byte| byte == b'.').take(3).count() == 2
+    }
+}
+
+impl<'t> Presented<'t> {
+    /// Has the platform verify the signatures that are its part; see
+    /// [`VerifyingKey::is_platform`].
+    pub const fn platform(mut self, ask: &'t Platform) -> Self {
+        self.signatures.at_once = Some(ask);
+        self
     }
 }
 

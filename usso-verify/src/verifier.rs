@@ -313,8 +313,7 @@ impl Verifier {
             (Some(jkt), Some(Proven { proof, method, uri })) => {
                 let with = With::AccessToken { token: presented.token, jkt };
                 let proof = Proof { proof, method, uri, with };
-                let signature = presented.signatures.proof;
-                let checked = self.shared.dpop.check_signed(&proof, signature, now);
+                let checked = self.shared.dpop.check_signed(&proof, presented.signatures, now);
                 checked.map(|_| ()).map_err(VerifyError::Dpop)
             }
         }

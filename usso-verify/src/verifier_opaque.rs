@@ -68,15 +68,14 @@ impl Verifier {
         now: u64,
     ) -> Result<Principal, VerifyError> {
         let user = Arc::unwrap_or_clone(verdict.map_err(VerifyError::Opaque)?);
-        let principal = self.principal(user).ok_or(VerifyError::Malformed)?;
+        let json = serde_json::to_string(&user).map_err(|_| VerifyError::Malformed)?;
+        let principal = self.principal(user, json);
         self.admit(&principal, presented, now)?;
         Ok(principal)
     }
 
-    /// Makes a principal of claims that somebody vouches for, not a key; `None` if they cannot be
-    /// written down.
-    pub(crate) fn principal(&self, user: UserData) -> Option<Principal> {
-        let json = serde_json::to_string(&user).ok()?;
+    /// Makes a principal of claims that somebody vouches for, not a key, and that are in `json` as well.
+    pub(crate) fn principal(&self, user: UserData, json: String) -> Principal {
         let voucher = Voucher {
             keys: None,
             generation: None,
@@ -86,6 +85,6 @@ impl Verifier {
         };
         let (matching, scopes) = (self.shared.matching, OnceLock::new());
         let verified = Verified { user, json, key: None, matching, scopes };
-        Some(Principal::new(verified, voucher))
+        Principal::new(verified, voucher)
     }
 }

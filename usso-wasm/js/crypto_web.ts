@@ -1,26 +1,37 @@
 /** Signatures by the Web Cryptography API, which browsers, edge workers and Deno have. */
 
-import { type Cryptography, KeyCache, type SignatureQuestion } from "./platform.js";
+import { unavailable } from "./error.js";
+import { type CryptographyLater, KeyCache, type SignatureQuestion } from "./platform.js";
 
 type Parameters = RsaHashedImportParams & EcKeyImportParams & RsaPssParams & EcdsaParams;
 
-const keys = new KeyCache<Promise<CryptoKey>>();
+/** Makes it; it keeps the keys that it has seen. */
+export function webCryptography(): CryptographyLater {
+  const keys: Keys = new KeyCache();
+  return { verify: (question) => verify(keys, question) };
+}
 
-export const webCryptography: Cryptography = { verify };
+type Keys = KeyCache<Promise<CryptoKey>>;
 
-async function verify(question: SignatureQuestion): Promise<boolean> {
+async function verify(keys: Keys, question: SignatureQuestion): Promise<boolean> {
   const { algorithm, thumbprint, jwk, message, signature } = question;
   const parameters = PARAMETERS[algorithm];
   if (parameters === undefined) return false;
   const name = `${algorithm} ${thumbprint}`;
-  const key = keys.find(name, () =>
-    crypto.subtle.importKey("jwk", publicKey(jwk()), parameters, false, ["verify"]),
-  );
+  let key = keys.get(name);
+  if (key === undefined) {
+    key = crypto.subtle.importKey("jwk", publicKey(jwk()), parameters, false, ["verify"]);
+    keys.set(name, key);
+  }
   try {
     return await crypto.subtle.verify(parameters, await key, signature, message);
   } catch (error) {
     keys.drop(name);
-    throw error;
+    // Nothing is signed with a point off its curve. Of other keys it cannot be told: workerd takes no
+    // RSA key with an unusual exponent.
+    const { name: problem } = error as Partial<DOMException>;
+    if (parameters.name === "ECDSA" && problem !== "NotSupportedError") return false;
+    throw unavailable();
   }
 }
 

@@ -7,6 +7,6 @@ import { start } from "./native.js";
 import { use } from "./platform.js";
 
 start(module);
-use(webCryptography);
+use(webCryptography());
 
 export * from "./index.js";

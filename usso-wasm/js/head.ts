@@ -16,7 +16,16 @@ export type HeaderLines = readonly string[] | Iterable<readonly [string, string]
 /** Describes a `Request` of the Fetch API. */
 export function headOf(request: Request): RequestHead {
   const { pathname, search } = new URL(request.url);
-  return { method: request.method, target: pathname + search, headers: request.headers };
+  const headers = request.headers.get("origin")?.includes(",")
+    ? [...request.headers].flatMap(([name, value]) => separate(name, value))
+    : request.headers;
+  return { method: request.method, target: pathname + search, headers };
+}
+
+/** Lines of one name come joined. An origin has no comma (RFC 6454 §7): these were several. */
+function separate(name: string, value: string): [string, string][] {
+  const values = name === "origin" ? value.split(",") : [value];
+  return values.map((one) => [name, one.trim()]);
 }
 
 /** Writes header lines as the verifier reads them: names and values, each closed by a line feed. */

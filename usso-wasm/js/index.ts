@@ -4,7 +4,6 @@ export { UssoError, type RefusedResponse } from "./error.js";
 export type { HeaderLines, RequestHead } from "./head.js";
 export type {
   Algorithm,
-  ApiKeyOptions,
   CommonOptions,
   IssuerOptions,
   PublicJwk,

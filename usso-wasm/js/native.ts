@@ -7,7 +7,11 @@ import { call } from "./wasm/usso_bg.js";
 
 export { Asked, Question, Verifier as NativeVerifier, typed, wrong_rule } from "./wasm/usso_bg.js";
 
-/** Starts the WebAssembly. Every entry of the package does this once, before anything else. */
+/**
+ * Starts the WebAssembly. Every entry of the package does this once, before anything else.
+ *
+ * @internal Its types are not everywhere where the package's are needed.
+ */
 export function start(module: WebAssembly.Module): void {
   const instance = new WebAssembly.Instance(module, { "./usso_bg.js": { ...bindings } });
   const exports = instance.exports as { __wbindgen_start(): void };
@@ -19,7 +23,6 @@ export function start(module: WebAssembly.Module): void {
 export interface Told {
   refused?: Refused;
   fetch?: FetchRequest;
-  look_up?: { number: number; key: string };
   wait?: number;
 }
 

@@ -7,6 +7,6 @@ import { start } from "./native.js";
 import { use } from "./platform.js";
 
 start(new WebAssembly.Module(readFileSync(new URL("./wasm/usso.wasm", import.meta.url))));
-use(nodeCryptography);
+use(nodeCryptography());
 
 export * from "./index.js";

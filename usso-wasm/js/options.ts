@@ -74,27 +74,10 @@ export interface CommonOptions {
   realm?: string;
   /** For challenges (RFC 9728). */
   resourceMetadata?: string;
-  apiKeys?: ApiKeyOptions;
   /** Sends requests. Default: the platform's `fetch`. */
   fetch?: typeof fetch;
   /** The time in milliseconds since the epoch. Default `Date.now`. */
   now?: () => number;
-}
-
-/** Who is asked about API keys. */
-export interface ApiKeyOptions {
-  /** Default: the only issuer. */
-  issuer?: string;
-  /** The issuer's address for asking. This or `lookUp` must be set. */
-  verifyUrl?: string;
-  /** Gives the claims of a key, or nothing if there is no such key. */
-  lookUp?: (key: string) => object | null | undefined | Promise<object | null | undefined>;
-  audience?: readonly string[];
-  /** What keys start with, beside `usso_sk_`. */
-  prefixes?: readonly string[];
-  tenant?: string;
-  requiredClaims?: readonly string[];
-  dangerAllowHttp?: boolean;
 }
 
 export type VerifierOptions = CommonOptions &
@@ -103,7 +86,7 @@ export type VerifierOptions = CommonOptions &
 /** Writes the settings for the verifier in WebAssembly. Throws `config.invalid`. */
 export function configuration(options: VerifierOptions): string {
   if (typeof options !== "object" || options === null) throw invalid("the options are no object");
-  const { fetch, now, apiKeys, ...rest } = { ...options } as CommonOptions & Record<string, unknown>;
+  const { fetch, now, ...rest } = { ...options } as CommonOptions & Record<string, unknown>;
   const guard = take(rest, GUARD);
   const common = take(rest, COMMON);
   let issuers: unknown[];
@@ -121,7 +104,6 @@ export function configuration(options: VerifierOptions): string {
     guard: snake(guard),
     issuers: issuers.map(issuerConfiguration),
   };
-  if (apiKeys !== undefined) config["api_keys"] = apiKeyConfiguration(apiKeys, issuers);
   return JSON.stringify(config);
 }
 
@@ -136,13 +118,6 @@ function issuerConfiguration(issuer: unknown): object {
   if (typeof issuer !== "object" || issuer === null) throw invalid("an issuer is no object");
   // The keys of others are fetched over https; on this machine nobody is between.
   return { profile: "usso_legacy", allow_loopback_http: true, ...snake({ ...issuer }) };
-}
-
-function apiKeyConfiguration(options: ApiKeyOptions, issuers: unknown[]): object {
-  const { lookUp, ...rest } = options;
-  const [first, second] = issuers as { issuer?: unknown }[];
-  const own = second === undefined ? { issuer: first?.issuer } : {};
-  return { ...own, ...snake(rest), ...(lookUp === undefined ? {} : { local: true }) };
 }
 
 function take(options: Record<string, unknown>, names: readonly string[]): Record<string, unknown> {
@@ -160,11 +135,17 @@ function take(options: Record<string, unknown>, names: readonly string[]): Recor
 function snake(options: Record<string, unknown>): Record<string, unknown> {
   const written: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(options)) {
-    if (name.includes("_")) throw invalid(`unknown setting \`${name}\``);
+    if (name.includes("_") || HIDDEN.has(name)) throw invalid(`unknown setting \`${name}\``);
+    if (isLost(value)) throw invalid(`\`${name}\` is ${value}; leave it out, or correct it`);
     const plain = NESTED.has(name) && isObject(value) ? snake({ ...value }) : value;
     written[name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)] = plain;
   }
   return written;
+}
+
+/** Whether JSON has nothing for a value, so that a setting would silently not be there. */
+export function isLost(value: unknown): boolean {
+  return value === null || (typeof value === "number" && !Number.isFinite(value));
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
@@ -172,6 +153,8 @@ function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 const NESTED = new Set(["tokenCache"]);
+/** What is set here and not by apps. */
+const HIDDEN = new Set(["allowLoopbackHttp", "local"]);
 const GUARD = [
   "tokenHeader", "apiKeyHeader", "cookie", "allowOrigins", "publicUrl", "realm", "resourceMetadata",
 ] as const;

@@ -89,5 +89,7 @@ export interface Unverified {
  * debugging only. Throws a `UssoError` with the code `token.malformed`.
  */
 export function decodeUnverified(token: string): Unverified {
-  return freeze(ask<Unverified>({ call: "decode_unverified", token: String(token) }, errorOf));
+  // Half a character cannot be told in UTF-8, and is in no token.
+  const text = String(token).replace(/\p{Surrogate}/gu, "\ufffd");
+  return freeze(ask<Unverified>({ call: "decode_unverified", token: text }, errorOf));
 }

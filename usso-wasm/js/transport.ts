@@ -19,18 +19,14 @@ export class Transport {
     this.#now = now;
   }
 
-  /** Does something under a number that others may wait for. */
-  begin(number: number, work: () => Promise<void>): Promise<void> {
-    const done = work().finally(() => {
+  /** Sends a request, and those that follow from it, and gives the verifier what came of them. */
+  send(request: FetchRequest): Promise<void> {
+    const { number } = request;
+    const done = this.#exchange(request).finally(() => {
       if (this.#underWay.get(number) === done) this.#underWay.delete(number);
     });
     this.#underWay.set(number, done);
     return done;
-  }
-
-  /** Sends a request, and those that follow from it, and gives the verifier what came of them. */
-  send(request: FetchRequest): Promise<void> {
-    return this.begin(request.number, () => this.#exchange(request));
   }
 
   /**
@@ -38,8 +34,14 @@ export class Transport {
    * client who left, and nothing else would tell. Then this one asks in its place.
    */
   async wait(number: number): Promise<void> {
-    const work = this.#underWay.get(number);
-    if (work !== undefined && (await settledWithin(work, PATIENCE))) return;
+    let work = this.#underWay.get(number);
+    while (work !== undefined) {
+      if (await settledWithin(work, PATIENCE)) return;
+      const latest = this.#underWay.get(number);
+      if (latest === work) break;
+      // Of those who waited as long, one has asked.
+      work = latest;
+    }
     const request = this.#sent.get(number);
     if (request !== undefined && this.#native.is_under_way(number)) await this.send(request);
   }
@@ -73,30 +75,40 @@ interface Received {
   body: Uint8Array;
 }
 
-/** Sends one request. Follows no redirect and reads no more than allowed. */
+/** Sends one request and waits for so long, also if `fetch` does not heed that it was given up. */
 async function exchange(send: typeof fetch, request: FetchRequest): Promise<Outcome> {
   const stop = new AbortController();
-  const timer = setTimeout(() => stop.abort(TIMED_OUT), SECONDS * 1000);
+  const late = new Promise<Outcome>((resolve) => {
+    stop.signal.addEventListener("abort", () => resolve("timed_out"));
+  });
+  const timer = setTimeout(() => stop.abort(), SECONDS * 1000);
   // The timer of a server that ends must not keep it alive.
   (timer as { unref?: () => void }).unref?.();
+  const outcome = await Promise.race([received(send, request, stop.signal), late]);
+  clearTimeout(timer);
+  if (outcome === "too_large") stop.abort();
+  return outcome;
+}
+
+/** Follows no redirect and reads no more than allowed. */
+async function received(
+  send: typeof fetch,
+  request: FetchRequest,
+  signal: AbortSignal,
+): Promise<Outcome> {
   try {
     const response = await send(request.url, {
       method: request.body === null ? "GET" : "POST",
       headers: request.headers,
       body: request.body,
       redirect: "manual",
-      signal: stop.signal,
+      signal,
     });
     const body = await bounded(response, request.max_body_bytes);
-    if (body === undefined) {
-      stop.abort();
-      return "too_large";
-    }
+    if (body === undefined) return "too_large";
     return { status: response.status, headers: [...response.headers].flat(), body };
   } catch {
-    return stop.signal.reason === TIMED_OUT ? "timed_out" : "failed";
-  } finally {
-    clearTimeout(timer);
+    return "failed";
   }
 }
 
@@ -133,7 +145,6 @@ async function settledWithin(work: Promise<void>, milliseconds: number): Promise
   }
 }
 
-const TIMED_OUT = new Error("timed out");
 /** How long an exchange may take. */
 const SECONDS = 10;
 /** How many milliseconds somebody waits for what another asked for. */

@@ -12,8 +12,8 @@ interface Typed {
   readonly sub: string;
   readonly aud: readonly string[];
   readonly exp: number;
-  readonly iat?: number;
-  readonly auth_time?: number;
+  readonly iat: number | null;
+  readonly auth_time: number | null;
   readonly roles: readonly string[];
   readonly scopes: readonly string[];
   readonly amr: readonly string[];
@@ -41,7 +41,8 @@ export class UserData {
    * they are not those of a token.
    */
   static of(claims: Claims): UserData {
-    const json = JSON.stringify(claims);
+    // Of what is no claims at all it gives no text.
+    const json = (JSON.stringify(claims) as string | undefined) ?? "";
     try {
       return new UserData(json, typed(json));
     } catch (error) {
@@ -81,12 +82,12 @@ export class UserData {
 
   /** When the token was issued, in seconds since the epoch. */
   get iat(): number | undefined {
-    return this.#typed.iat;
+    return this.#typed.iat ?? undefined;
   }
 
   /** When the user signed in, in seconds since the epoch. */
   get authTime(): number | undefined {
-    return this.#typed.auth_time;
+    return this.#typed.auth_time ?? undefined;
   }
 
   get roles(): readonly string[] {

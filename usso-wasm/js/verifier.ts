@@ -3,8 +3,13 @@
 import { errorOf, errorOfTold, invalid, unavailable, UssoError } from "./error.js";
 import { headOf, type RequestHead, written } from "./head.js";
 import { Asked, NativeVerifier, Question, type Told, wrong_rule } from "./native.js";
-import { type ApiKeyOptions, configuration, inCamelCase, type VerifierOptions } from "./options.js";
-import { cryptography } from "./platform.js";
+import {
+  configuration,
+  inCamelCase,
+  isLost,
+  type VerifierOptions,
+} from "./options.js";
+import { later } from "./platform.js";
 import { Transport, type WaitUntil } from "./transport.js";
 import { UserData } from "./user.js";
 
@@ -28,15 +33,13 @@ export interface Needed {
 export interface VerifyOptions extends Needed {
   /** The nonce that an ID token must have. */
   nonce?: string;
-  /** Says that this is an API key, as the header `x-api-key` has it. */
-  apiKey?: boolean;
   /** The parts of the path that stand for `{name}` in what is needed. */
   params?: Readonly<Record<string, string>>;
   /** Of an edge worker: lets keys be refreshed after the response. */
   waitUntil?: WaitUntil;
 }
 
-export type RequestOptions = Omit<VerifyOptions, "nonce" | "apiKey">;
+export type RequestOptions = Omit<VerifyOptions, "nonce">;
 
 /**
  * Makes a verifier. It starts without keys and fetches them for the first token.
@@ -51,7 +54,6 @@ export function createVerifier(options: VerifierOptions): Verifier {
 export class Verifier {
   readonly #native: NativeVerifier;
   readonly #transport: Transport;
-  readonly #lookUp: ApiKeyOptions["lookUp"];
   readonly #milliseconds: () => number;
 
   constructor(options: VerifierOptions) {
@@ -66,7 +68,6 @@ export class Verifier {
     // Called without `this`, as browsers and workers want it.
     const send = options.fetch ?? ((...request) => globalThis.fetch(...request));
     this.#transport = new Transport(this.#native, send, () => this.#now());
-    this.#lookUp = options.apiKeys?.lookUp;
   }
 
   /**
@@ -161,7 +162,9 @@ export class Verifier {
    * none of it is used.
    */
   importKeys(issuer: string, snapshot: Uint8Array): void {
-    const wrong = this.#native.import(issuer, snapshot, this.#now());
+    const wrong = ArrayBuffer.isView(snapshot)
+      ? this.#native.import(issuer, snapshot, this.#now())
+      : "the snapshot is no Uint8Array";
     if (wrong !== undefined) throw new UssoError("snapshot.invalid", wrong, 500);
   }
 
@@ -180,7 +183,7 @@ export class Verifier {
   }
 
   #recall(token: string, options: VerifyOptions | undefined): UserData | undefined {
-    if (options !== undefined && isAsked(options)) return undefined;
+    if (options?.nonce !== undefined) return undefined;
     return this.#native.recall(textOf(token), this.#now()) as UserData | undefined;
   }
 
@@ -198,7 +201,7 @@ export class Verifier {
     judge: Judge,
     options: VerifyOptions | undefined,
   ): Promise<UserData | undefined> {
-    const asked = askedOf(options);
+    const asked = new Asked(options?.nonce);
     try {
       for (let round = 0; round < ROUNDS; round++) {
         const answer = judge(asked);
@@ -210,7 +213,7 @@ export class Verifier {
         if (answer instanceof Question) {
           await this.#sign(answer, asked);
         } else {
-          await this.#fetched(answer, options?.waitUntil);
+          await this.#done(answer, options?.waitUntil);
           asked.fetched();
         }
       }
@@ -221,28 +224,19 @@ export class Verifier {
   }
 
   #settledSync(judge: Judge, options: VerifyOptions | undefined): UserData {
-    const { verifySync } = cryptography();
-    const asked = askedOf(options);
+    const asked = new Asked(options?.nonce);
     try {
-      for (let round = 0; round < ROUNDS; round++) {
-        const answer = judge(asked);
-        if (answer instanceof UserData) {
-          this.#refreshAhead(options?.waitUntil);
-          return answer;
-        }
-        if (!(answer instanceof Question)) {
-          const told = JSON.parse(answer as string) as Told;
-          if (told.refused !== undefined) throw errorOf(told.refused);
-          // Whatever it wants is fetched for those who come later.
-          this.#fetched(answer as string, options?.waitUntil).catch(() => undefined);
-          break;
-        }
-        try {
-          if (verifySync === undefined) break;
-          signed(answer, asked, verifySync(questionOf(answer)));
-        } finally {
-          answer.free();
-        }
+      const answer = judge(asked);
+      if (answer instanceof UserData) {
+        this.#refreshAhead(options?.waitUntil);
+        return answer;
+      }
+      if (answer instanceof Question) {
+        // This platform tells later only.
+        answer.free();
+      } else if (answer !== undefined) {
+        // Throws a refusal; whatever else it wants is fetched for those who come later.
+        void this.#done(answer, options?.waitUntil);
       }
       throw unavailable();
     } finally {
@@ -252,42 +246,25 @@ export class Verifier {
 
   async #sign(question: Question, asked: Asked): Promise<void> {
     try {
-      const { verify, verifySync } = cryptography();
-      const signature = questionOf(question);
-      const good = verifySync === undefined ? await verify(signature) : verifySync(signature);
-      signed(question, asked, good);
+      const good = await later()?.verify(questionOf(question));
+      if (good === undefined) throw unavailable();
+      asked.signed(question.is_proof(), question.thumbprint(), good);
     } finally {
       question.free();
     }
   }
 
-  /** Does what is asked for. Throws a refusal. */
-  async #fetched(answer: string, waitUntil: WaitUntil | undefined): Promise<void> {
+  /** Does what is asked for. Throws a refusal, at once. */
+  #done(answer: string, waitUntil: WaitUntil | undefined): Promise<void> {
     const told = JSON.parse(answer) as Told;
     if (told.refused !== undefined) throw errorOf(told.refused);
-    const { fetch: request, look_up: lookUp, wait } = told;
-    let work: Promise<void> | undefined;
-    if (request !== undefined) work = this.#transport.send(request);
-    if (lookUp !== undefined) {
-      const { number, key } = lookUp;
-      work = this.#transport.begin(number, () => this.#look(number, key));
-    }
-    if (wait !== undefined) work = this.#transport.wait(wait);
-    if (work !== undefined) {
-      // Whoever asked may leave; others wait for the same.
-      waitUntil?.(work);
-      await work;
-    }
-  }
-
-  async #look(number: number, key: string): Promise<void> {
-    try {
-      const claims = await this.#lookUp?.(key);
-      const json = claims == null ? undefined : JSON.stringify(claims);
-      this.#native.looked_up(number, json, this.#now());
-    } catch {
-      this.#native.look_up_failed(number, this.#now());
-    }
+    const { fetch: request, wait } = told;
+    if (wait !== undefined) return this.#transport.wait(wait);
+    if (request === undefined) throw unavailable();
+    const work = this.#transport.send(request);
+    // Whoever asked may leave; others wait for the same.
+    waitUntil?.(work);
+    return work;
   }
 
   /** Has keys fetched that will soon be too old. */
@@ -315,16 +292,11 @@ function textOf(token: unknown): string {
   return typeof token === "string" ? token : "";
 }
 
-function isAsked(options: VerifyOptions): boolean {
-  return options.nonce !== undefined || options.apiKey === true;
-}
-
-function askedOf(options: VerifyOptions | undefined): Asked {
-  return new Asked(options?.apiKey === true, undefined, options?.nonce);
-}
-
 function ruleOf(needed: Needed, params: Readonly<Record<string, string>> | undefined): string {
   const { scope, role, tenant, workspace, service, maxAge, acr } = needed;
+  if ([scope, role, tenant, workspace, service, maxAge, acr].some(isLost)) {
+    throw new UssoError("call.invalid", "what is needed is null or no number", 500);
+  }
   const rule = {
     scopes: listOf(scope),
     roles: listOf(role),
@@ -350,10 +322,6 @@ function questionOf(question: Question) {
     message: question.message() as Uint8Array<ArrayBuffer>,
     signature: question.signature() as Uint8Array<ArrayBuffer>,
   };
-}
-
-function signed(question: Question, asked: Asked, good: boolean): void {
-  asked.signed(question.is_proof(), question.thumbprint(), good);
 }
 
 const NO_REQUEST: RequestHead = { method: "GET", target: "/", headers: [] };

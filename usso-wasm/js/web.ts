@@ -7,6 +7,6 @@ import { use } from "./platform.js";
 const response = await fetch(new URL("./wasm/usso.wasm", import.meta.url));
 if (!response.ok) throw new Error(`usso.wasm cannot be loaded: ${response.status}`);
 start(await WebAssembly.compile(await response.arrayBuffer()));
-use(webCryptography);
+use(webCryptography());
 
 export * from "./index.js";

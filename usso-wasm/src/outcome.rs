@@ -1,8 +1,8 @@
 //! What a verification comes to, as JavaScript is told.
 
-use serde::Serialize;
-use usso_verify::Request;
+use serde_json::{Value, json};
 use usso_verify::call::{self, Refusal, Signed};
+use usso_verify::{Request, guard};
 use wasm_bindgen::prelude::*;
 
 /// A signature that JavaScript has verified. It frees this when it is done.
@@ -43,49 +43,29 @@ impl Question {
     }
 }
 
-/// What is told in JSON.
-#[derive(Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Told<'a> {
-    Refused(Refused<'a>),
-    Fetch(Fetch),
-    LookUp { number: u64, key: &'a str },
-    Wait(u64),
+/// Says that a caller was refused, and how the request is to be answered if there is one.
+pub(crate) fn refused(refusal: &Refusal, answer: Option<guard::Answer>) -> String {
+    let Refusal { code, message, status, challenge, .. } = refusal;
+    let answer = answer.map(|answer| json!([answer.status, pairs(&answer.headers), answer.body]));
+    let refused = json!({
+        "code": code, "message": message, "status": status, "challenge": challenge,
+        "answer": answer,
+    });
+    json!({ "refused": refused }).to_string()
 }
 
-/// A refusal, and the answer to the request if there is one: status, headers and body.
-#[derive(Serialize)]
-pub(crate) struct Refused<'a> {
-    #[serde(flatten)]
-    pub(crate) refusal: &'a Refusal,
-    pub(crate) answer: Option<(u16, Vec<(&'static str, String)>, String)>,
+/// Describes a request to send.
+pub(crate) fn fetch(number: u64, request: Request) -> Value {
+    let Request { url, headers, body, max_body_bytes, .. } = request;
+    // What is sent is written in ASCII.
+    let body = body.map(|body| String::from_utf8_lossy(&body).into_owned());
+    json!({
+        "number": number, "url": url, "headers": pairs(&headers), "body": body,
+        "max_body_bytes": max_body_bytes,
+    })
 }
 
-impl<'a> From<&'a Refusal> for Refused<'a> {
-    fn from(refusal: &'a Refusal) -> Self {
-        Self { refusal, answer: None }
-    }
-}
-
-/// A request to send.
-#[derive(Serialize)]
-pub(crate) struct Fetch {
-    number: u64,
-    url: String,
-    headers: Vec<(&'static str, String)>,
-    body: Option<String>,
-    max_body_bytes: usize,
-}
-
-impl Fetch {
-    pub(crate) fn new(number: u64, request: Request) -> Self {
-        let Request { url, headers, body, max_body_bytes, .. } = request;
-        // What is sent is written in ASCII.
-        let body = body.map(|body| String::from_utf8_lossy(&body).into_owned());
-        Self { number, url, headers, body, max_body_bytes }
-    }
-}
-
-pub(crate) fn json(value: &impl Serialize) -> String {
-    serde_json::to_string(value).unwrap_or_default()
+/// Writes headers as lists of name and value.
+pub(crate) fn pairs(headers: &[(&str, String)]) -> Value {
+    headers.iter().map(|(name, value)| json!([name, value])).collect()
 }

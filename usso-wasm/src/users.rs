@@ -3,11 +3,9 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use serde::Serialize;
+use serde_json::json;
 use usso_verify::{Principal, UserData, WeakPrincipal};
 use wasm_bindgen::prelude::*;
-
-use crate::outcome::json;
 
 #[wasm_bindgen]
 extern "C" {
@@ -54,21 +52,12 @@ impl Users {
 
 /// Writes what is read out of claims by rules: lists, and times in whole seconds.
 pub(crate) fn typed(user: &UserData) -> String {
-    #[derive(Serialize)]
-    struct Typed<'u> {
-        iss: &'u str,
-        sub: &'u str,
-        aud: &'u [String],
-        exp: u64,
-        iat: Option<u64>,
-        auth_time: Option<u64>,
-        roles: &'u [String],
-        scopes: &'u [String],
-        amr: &'u [String],
-    }
     let UserData { iss, sub, aud, exp, iat, auth_time, roles, scopes, amr, .. } = user;
-    let (exp, iat, auth_time) = (*exp, *iat, *auth_time);
-    json(&Typed { iss, sub, aud, exp, iat, auth_time, roles, scopes, amr })
+    let typed = json!({
+        "iss": iss, "sub": sub, "aud": aud, "exp": exp, "iat": iat, "auth_time": auth_time,
+        "roles": roles, "scopes": scopes, "amr": amr,
+    });
+    typed.to_string()
 }
 
 /// How many objects are kept before it is looked at which are still needed.

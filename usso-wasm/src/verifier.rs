@@ -1,14 +1,14 @@
 //! The verifier, driven from JavaScript.
 
-use serde_json::{Map, Value};
-use usso_verify::call::{Answer, Calls, Refusal, Signatures, Signed};
-use usso_verify::guard::{Head, Rule};
-use usso_verify::opaque::LookupFailed;
+use serde_json::{Value, json};
+use usso_verify::call::{Answer, Calls, Needed, Refusal, Signatures, Signed};
+use usso_verify::guard::Head;
 use usso_verify::{FetchError, Presented, Response};
 use wasm_bindgen::prelude::*;
 
-use crate::outcome::{Fetch, Question, Refused, Told, json};
-use crate::request::{Lines, Needed};
+use crate::outcome::{Question, fetch, pairs, refused};
+use crate::platform::verified;
+use crate::request::Lines;
 use crate::users::{Make, Users};
 
 /// A verifier that performs no I/O. Times are seconds since the epoch.
@@ -24,16 +24,14 @@ pub struct Verifier {
 pub struct Asked {
     signatures: Signatures,
     fetched: bool,
-    api_key: bool,
-    tenant: Option<String>,
     nonce: Option<String>,
 }
 
 #[wasm_bindgen]
 impl Asked {
     #[wasm_bindgen(constructor)]
-    pub fn new(api_key: bool, tenant: Option<String>, nonce: Option<String>) -> Self {
-        Self { api_key, tenant, nonce, ..Self::default() }
+    pub fn new(nonce: Option<String>) -> Self {
+        Self { nonce, ..Self::default() }
     }
 
     /// Takes in whether a signature is good.
@@ -54,7 +52,7 @@ impl Verifier {
     /// scopes, both in JSON.
     #[wasm_bindgen(constructor)]
     pub fn new(config: &str, make: Make) -> Result<Self, String> {
-        let calls = Calls::new(config).map_err(|refusal| json(&Told::Refused((&refusal).into())))?;
+        let calls = Calls::new(config).map_err(|refusal| refused(&refusal, None))?;
         Ok(Self { calls, users: Users::new(make) })
     }
 
@@ -69,13 +67,7 @@ impl Verifier {
 
     /// Verifies a token. Gives the object of the caller, a [`Question`], or [`Told`].
     pub fn verify(&self, token: &str, asked: &Asked, now: f64) -> JsValue {
-        let mut presented = match asked.api_key {
-            true => Presented::api_key(token),
-            false => Presented::bearer(token),
-        };
-        if let Some(tenant) = &asked.tenant {
-            presented = presented.tenant(tenant);
-        }
+        let mut presented = Presented::bearer(token);
         if let Some(nonce) = &asked.nonce {
             presented = presented.nonce(nonce);
         }
@@ -93,10 +85,7 @@ impl Verifier {
         now: f64,
     ) -> JsValue {
         let head = Head::new(method, target, Lines(headers));
-        let answer = self.calls.present(&head, |presented| {
-            let presented = asked.signatures.beside(presented);
-            self.judge(&presented, asked, seconds(now))
-        });
+        let answer = self.calls.present(&head, |presented| self.judge(presented, asked, seconds(now)));
         match answer {
             None => JsValue::UNDEFINED,
             Some(Answer::Refused(refusal)) => JsValue::from_str(&self.refused(&refusal, &head)),
@@ -149,34 +138,21 @@ impl Verifier {
         self.concluded(number, Err(error), now)
     }
 
-    /// Takes in the claims of an API key, as a JSON object; nothing if there is no such key.
-    pub fn looked_up(&self, number: f64, claims: Option<String>, now: f64) {
-        let read = |text: String| serde_json::from_str::<Map<String, Value>>(&text);
-        let claims = claims.map(read).transpose().map_err(|_| LookupFailed);
-        self.calls.looked_up(seconds(number), claims, seconds(now));
-    }
-
-    /// Takes in that an API key could not be looked up.
-    pub fn look_up_failed(&self, number: f64, now: f64) {
-        self.calls.looked_up(seconds(number), Err(LookupFailed), seconds(now));
-    }
-
     pub fn is_under_way(&self, number: f64) -> bool {
         self.calls.is_under_way(seconds(number))
     }
 
     /// Gives the requests that should be sent ahead of time, as a list in JSON; nothing if none is.
     pub fn due(&self, now: f64) -> Option<String> {
-        let due = self.calls.due(seconds(now));
-        let due = due.into_iter().map(|(number, request)| Fetch::new(number, request));
-        let due: Vec<_> = due.collect();
-        (!due.is_empty()).then(|| json(&due))
+        let due = self.calls.due(seconds(now)).into_iter();
+        let due: Vec<Value> = due.map(|(number, request)| fetch(number, request)).collect();
+        (!due.is_empty()).then(|| Value::from(due).to_string())
     }
 
     /// Gives the headers to add to the answer to a request that was let in, in JSON; nothing for none.
     pub fn response_headers(&self, headers: &str, optional: bool) -> Option<String> {
         let headers = self.calls.response_headers(&Lines(headers), optional);
-        (!headers.is_empty()).then(|| json(&headers))
+        (!headers.is_empty()).then(|| pairs(&headers).to_string())
     }
 
     /// Writes the keys of an issuer; nothing if there are none.
@@ -201,16 +177,14 @@ impl Verifier {
 
 impl Verifier {
     fn meets(&self, claims: Option<&str>, needed: &str, now: u64) -> Result<(), Refusal> {
-        let (needed, rule) = rule(needed)?;
+        let Needed { rule, parameters, .. } = Needed::read(needed)?;
         let caller = claims.map(|claims| self.calls.vouched(claims)).transpose()?;
-        let parameter = |name: &str| needed.parameters.get(name).cloned();
+        let parameter = |name: &str| parameters.get(name).cloned();
         self.calls.check(caller.as_ref(), &rule, parameter, now)
     }
 
     fn refused(&self, refusal: &Refusal, head: &Head<'_, Lines<'_>>) -> String {
-        let answer = self.calls.answer(refusal, head);
-        let (status, headers, body) = (answer.status, answer.headers, answer.body);
-        json(&Told::Refused(Refused { refusal, answer: Some((status, headers, body)) }))
+        refused(refusal, Some(self.calls.answer(refusal, head)))
     }
 
     fn concluded(
@@ -221,11 +195,11 @@ impl Verifier {
     ) -> Option<String> {
         let number = seconds(number);
         let next = self.calls.fetched(number, result, seconds(now))?;
-        Some(json(&Fetch::new(number, next)))
+        Some(fetch(number, next).to_string())
     }
 
     fn judge(&self, presented: &Presented<'_>, asked: &Asked, now: u64) -> Answer {
-        let presented = &asked.signatures.beside(presented);
+        let presented = &asked.signatures.beside(presented).platform(&verified);
         if asked.fetched {
             self.calls.verify_fetched(presented, now)
         } else {
@@ -234,23 +208,16 @@ impl Verifier {
     }
 
     fn told(&self, answer: Answer) -> JsValue {
-        let told = match &answer {
-            Answer::Caller(principal) => return self.users.of(principal),
-            Answer::Sign(question) => return Question::new(question.clone()).into(),
-            Answer::Fetch(number, request) => Told::Fetch(Fetch::new(*number, request.clone())),
-            Answer::LookUp(number, key) => Told::LookUp { number: *number, key: key.expose() },
-            Answer::Wait(number) => Told::Wait(*number),
-            Answer::Refused(refusal) => Told::Refused(refusal.into()),
+        let told = match answer {
+            Answer::Caller(principal) => return self.users.of(&principal),
+            Answer::Sign(question) => return Question::new(question).into(),
+            Answer::Fetch(number, request) => json!({ "fetch": fetch(number, request) }).to_string(),
+            Answer::Wait(number) => json!({ "wait": number }).to_string(),
+            Answer::Refused(refusal) => refused(&refusal, None),
             _ => return JsValue::UNDEFINED,
         };
-        JsValue::from_str(&json(&told))
+        JsValue::from_str(&told)
     }
-}
-
-pub(crate) fn rule(needed: &str) -> Result<(Needed, Rule), Refusal> {
-    let needed: Needed = serde_json::from_str(needed).map_err(Refusal::call)?;
-    let rule = needed.rule().map_err(Refusal::call)?;
-    Ok((needed, rule))
 }
 
 /// JavaScript has no integers of 64 bits that are as fast; these are far below 2^53.

@@ -1,16 +1,18 @@
 //! The configuration of a verifier in JSON.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde_json::Value;
 
 use super::keys::{Keys, KeysSetup};
 use super::refusal::Refusal;
+use crate::fields::Fields;
 use crate::algorithm::Algorithm;
 use crate::clock::Clock;
+use crate::error::KeyError;
 use crate::guard::Guard;
 use crate::issuer::Issuer;
-use crate::json::{self, Limits};
 use crate::jwk::{Jwk, Jwks};
 use crate::jwks::{Location, Policy};
 use crate::key::VerifyingKey;
@@ -60,8 +62,7 @@ use crate::verifier::Verifier;
 /// Beside `issuers`: `leeway` (seconds, 30), `max_token_bytes` (8192), `token_cache`
 /// (`{"entries", "bytes", "max_seconds"}`, or `{"entries": 0}` for none), and for the keys of all
 /// issuers `jwks_cooldown` and `jwks_hard_age` (seconds).
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug)]
 pub struct Setup {
     issuers: Vec<IssuerSetup>,
     leeway: Option<u64>,
@@ -69,75 +70,38 @@ pub struct Setup {
     token_cache: Option<CacheSetup>,
     jwks_cooldown: Option<u64>,
     jwks_hard_age: Option<u64>,
-    #[serde(default)]
     guard: GuardSetup,
     api_keys: Option<KeysSetup>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Default)]
 struct GuardSetup {
     token_header: Option<String>,
     api_key_header: Option<String>,
     cookie: Option<String>,
-    #[serde(default)]
     allow_origins: Vec<String>,
     public_url: Option<String>,
     realm: Option<String>,
     resource_metadata: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug)]
 struct IssuerSetup {
     issuer: String,
-    audience: Option<Names>,
-    #[serde(default)]
+    audience: Vec<String>,
     any_audience: bool,
-    jwks: Option<Jwks>,
-    jwk: Option<Jwk>,
-    jwks_url: Option<String>,
-    #[serde(default)]
-    profile: ProfileSetup,
+    keys: Option<KeySet>,
+    location: Location,
+    profile: Profile,
     algorithms: Option<Vec<Algorithm>>,
-    typ: Option<Vec<String>>,
-    token_type: Option<String>,
-    token_type_if_any: Option<String>,
     tenant: Option<String>,
-    #[serde(default)]
-    required_claims: Vec<String>,
-    max_age: Option<u64>,
-    max_lifetime: Option<u64>,
-    #[serde(default)]
-    allow_loopback_http: bool,
-    #[serde(default)]
-    danger_allow_http: bool,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug)]
 struct CacheSetup {
     entries: Option<usize>,
     bytes: Option<usize>,
     max_seconds: Option<u64>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Names {
-    One(String),
-    Many(Vec<String>),
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum ProfileSetup {
-    #[default]
-    Usso,
-    UssoLegacy,
-    Rfc9068,
-    OidcIdToken,
-    Custom,
 }
 
 impl Setup {
@@ -147,9 +111,25 @@ impl Setup {
     ///
     /// A [`Refusal`] with the code `config.invalid`.
     pub fn read(text: &str) -> Result<Self, Refusal> {
-        // Strictly first: a repeated member is an error, and the second reading says where.
-        json::parse(text.as_bytes(), Limits::default()).map_err(Refusal::config)?;
-        serde_json::from_str(text).map_err(Refusal::config)
+        let read = Fields::parse(text).and_then(|mut fields| {
+            let setup = Self::of(&mut fields);
+            fields.end(setup)
+        });
+        read.map_err(Refusal::config)
+    }
+
+    fn of(fields: &mut Fields) -> Self {
+        fields.need("issuers");
+        Self {
+            issuers: fields.objects("issuers").into_iter().filter_map(IssuerSetup::of).collect(),
+            leeway: fields.number("leeway"),
+            max_token_bytes: fields.size("max_token_bytes"),
+            token_cache: fields.object("token_cache").map(CacheSetup::of),
+            jwks_cooldown: fields.number("jwks_cooldown"),
+            jwks_hard_age: fields.number("jwks_hard_age"),
+            guard: fields.object("guard").map(GuardSetup::of).unwrap_or_default(),
+            api_keys: fields.object("api_keys").map(KeysSetup::of),
+        }
     }
 
     /// Makes the verifier. `source` gives the keys that are to be fetched for an issuer.
@@ -239,33 +219,78 @@ impl Setup {
     }
 }
 
+impl GuardSetup {
+    fn of(mut fields: Fields) -> Self {
+        let setup = Self {
+            token_header: fields.text("token_header"),
+            api_key_header: fields.text("api_key_header"),
+            cookie: fields.text("cookie"),
+            allow_origins: fields.texts("allow_origins"),
+            public_url: fields.text("public_url"),
+            realm: fields.text("realm"),
+            resource_metadata: fields.text("resource_metadata"),
+        };
+        fields.unknown();
+        setup
+    }
+}
+
+impl CacheSetup {
+    fn of(mut fields: Fields) -> Self {
+        let setup = Self {
+            entries: fields.size("entries"),
+            bytes: fields.size("bytes"),
+            max_seconds: fields.number("max_seconds"),
+        };
+        fields.unknown();
+        setup
+    }
+}
+
 impl IssuerSetup {
+    /// Gives nothing where a mistake was found.
+    fn of(mut fields: Fields) -> Option<Self> {
+        let issuer = fields.needed_text("issuer");
+        let url = fields.text("jwks_url");
+        let mut location = match &url {
+            Some(url) => Location::jwks(url),
+            None => Location::issuer(&issuer),
+        };
+        if fields.flag("allow_loopback_http") {
+            location = location.allow_loopback_http();
+        }
+        if fields.flag("danger_allow_http") {
+            location = location.danger_allow_http();
+        }
+        let setup = Self {
+            audience: audience(&mut fields),
+            any_audience: fields.flag("any_audience"),
+            keys: keys(&mut fields, url.is_some()),
+            location,
+            profile: profile(&mut fields),
+            algorithms: algorithms(&mut fields),
+            tenant: fields.text("tenant"),
+            issuer,
+        };
+        fields.end(setup).ok()
+    }
+
     fn build(
         self,
         policy: &Policy,
         source: &mut impl FnMut(&str, Location, Policy) -> Result<Box<dyn KeySource>, SetupError>,
     ) -> Result<Issuer, Refusal> {
-        let profile = self.profile()?;
-        let mut location = match &self.jwks_url {
-            Some(url) => Location::jwks(url),
-            None => Location::issuer(&self.issuer),
+        let keys = match self.keys {
+            Some(keys) => Box::new(Arc::new(keys)),
+            None => {
+                let source = source(&self.issuer, self.location, policy.clone());
+                source.map_err(Refusal::config)?
+            }
         };
-        if self.allow_loopback_http {
-            location = location.allow_loopback_http();
+        let mut issuer = Issuer::new(self.issuer, keys).profile(self.profile);
+        if !self.audience.is_empty() {
+            issuer = issuer.audiences(self.audience);
         }
-        if self.danger_allow_http {
-            location = location.danger_allow_http();
-        }
-        let keys = match self.keys()? {
-            Some(keys) => Box::new(std::sync::Arc::new(keys)),
-            None => source(&self.issuer, location, policy.clone()).map_err(Refusal::config)?,
-        };
-        let mut issuer = Issuer::new(self.issuer, keys).profile(profile);
-        issuer = match self.audience {
-            Some(Names::One(name)) => issuer.audience(name),
-            Some(Names::Many(names)) => issuer.audiences(names),
-            None => issuer,
-        };
         if self.any_audience {
             issuer = issuer.any_audience();
         }
@@ -277,67 +302,98 @@ impl IssuerSetup {
         }
         Ok(issuer)
     }
+}
 
-    /// Gives the keys that are written down; `None` if they are to be fetched.
-    fn keys(&self) -> Result<Option<KeySet>, Refusal> {
-        match (&self.jwks, &self.jwk, &self.jwks_url) {
-            (None, None, _) => Ok(None),
-            (Some(jwks), None, None) => {
-                let keys = KeySet::from_jwks(jwks);
-                if keys.is_empty() {
-                    return Err(Refusal::config("`jwks` has no usable key"));
-                }
-                Ok(Some(keys))
-            }
-            (None, Some(jwk), None) => {
-                let key = VerifyingKey::from_jwk(jwk);
-                let key = key.map_err(|error| Refusal::config(format_args!("`jwk`: {error}")))?;
-                Ok(Some(KeySet::pinned(key)))
-            }
-            _ => Err(Refusal::config("`jwks`, `jwk` and `jwks_url` contradict; keep one")),
+/// Reads one name or a list of them.
+fn audience(fields: &mut Fields) -> Vec<String> {
+    match fields.value("audience") {
+        Some(Value::String(one)) => vec![one],
+        Some(Value::Array(many)) => fields.all_texts("audience", many),
+        None => Vec::new(),
+        Some(_) => {
+            fields.refuse("`audience` is neither text nor a list");
+            Vec::new()
         }
-    }
-
-    fn profile(&self) -> Result<Profile, Refusal> {
-        let mut profile = match self.profile {
-            ProfileSetup::Usso => Profile::usso(),
-            ProfileSetup::UssoLegacy => Profile::usso_legacy(),
-            ProfileSetup::Rfc9068 => Profile::rfc9068(),
-            ProfileSetup::OidcIdToken => Profile::oidc_id_token(),
-            ProfileSetup::Custom => Profile::custom(),
-        };
-        if let Some(types) = &self.typ {
-            let types: Vec<&str> = types.iter().map(String::as_str).collect();
-            profile = profile.token_types(&types);
-        }
-        if let Some(token_type) = &self.token_type {
-            profile = profile.token_type(token_type);
-        }
-        if let Some(token_type) = &self.token_type_if_any {
-            profile = profile.token_type_if_any(token_type);
-        }
-        for claim in known_claims(&self.required_claims)? {
-            profile = profile.require_claim(claim);
-        }
-        if let Some(age) = self.max_age {
-            profile = profile.max_age(Duration::from_secs(age));
-        }
-        if let Some(lifetime) = self.max_lifetime {
-            profile = profile.max_lifetime(Duration::from_secs(lifetime));
-        }
-        Ok(profile)
     }
 }
 
-/// Gives the names that a configuration writes, of claims that are known.
-pub(super) fn known_claims(names: &[String]) -> Result<Vec<&'static str>, Refusal> {
-    let known = |name: &String| {
-        let known = CLAIMS.iter().copied().find(|known| known == name);
-        known.ok_or_else(|| {
-            Refusal::config(format_args!("`required_claims`: {name:?} is no known claim"))
-        })
+fn algorithms(fields: &mut Fields) -> Option<Vec<Algorithm>> {
+    let names = fields.list("algorithms")?;
+    let known = fields.all_texts("algorithms", names).into_iter().filter_map(|name| {
+        let known = Algorithm::parse(&name);
+        if known.is_none() {
+            fields.refuse(format_args!("`algorithms`: {name:?} is no known algorithm"));
+        }
+        known
+    });
+    Some(known.collect())
+}
+
+/// Reads the keys that are written down; `None` if they are to be fetched.
+fn keys(fields: &mut Fields, has_url: bool) -> Option<KeySet> {
+    let read = match (fields.value("jwks"), fields.value("jwk"), has_url) {
+        (None, None, _) => return None,
+        (Some(mut jwks), None, false) => {
+            let keys = jwks.get_mut("keys").map(Value::take);
+            let keys = keys.and_then(|keys| Some(KeySet::from_jwks(&Jwks::tolerant(keys)?)));
+            let usable = keys.filter(|keys| !keys.is_empty());
+            usable.ok_or_else(|| "`jwks` has no usable key".to_owned())
+        }
+        (None, Some(jwk), false) => match Jwk::try_from(jwk) {
+            Ok(jwk) => VerifyingKey::from_jwk(&jwk).map(KeySet::pinned),
+            Err(_) => Err(KeyError::Encoding),
+        }
+        .map_err(|error| format!("`jwk`: {error}")),
+        _ => Err("`jwks`, `jwk` and `jwks_url` contradict; keep one".to_owned()),
     };
-    names.iter().map(known).collect()
+    read.map_err(|wrong| fields.refuse(wrong)).ok()
+}
+
+fn profile(fields: &mut Fields) -> Profile {
+    let mut profile = match fields.text("profile").as_deref() {
+        None | Some("usso") => Profile::usso(),
+        Some("usso_legacy") => Profile::usso_legacy(),
+        Some("rfc9068") => Profile::rfc9068(),
+        Some("oidc_id_token") => Profile::oidc_id_token(),
+        Some("custom") => Profile::custom(),
+        Some(other) => {
+            fields.refuse(format_args!("`profile`: {other:?} is no known profile"));
+            Profile::usso()
+        }
+    };
+    if let Some(types) = fields.list("typ") {
+        let types = fields.all_texts("typ", types);
+        let types: Vec<&str> = types.iter().map(String::as_str).collect();
+        profile = profile.token_types(&types);
+    }
+    if let Some(token_type) = fields.text("token_type") {
+        profile = profile.token_type(token_type);
+    }
+    if let Some(token_type) = fields.text("token_type_if_any") {
+        profile = profile.token_type_if_any(token_type);
+    }
+    for claim in known_claims(fields) {
+        profile = profile.require_claim(claim);
+    }
+    if let Some(age) = fields.number("max_age") {
+        profile = profile.max_age(Duration::from_secs(age));
+    }
+    if let Some(lifetime) = fields.number("max_lifetime") {
+        profile = profile.max_lifetime(Duration::from_secs(lifetime));
+    }
+    profile
+}
+
+/// Reads `required_claims`, whose members must be known.
+pub(super) fn known_claims(fields: &mut Fields) -> Vec<&'static str> {
+    let mut claims = Vec::new();
+    for name in fields.texts("required_claims") {
+        match CLAIMS.iter().find(|known| **known == name) {
+            Some(known) => claims.push(*known),
+            None => fields.refuse(format_args!("`required_claims`: {name:?} is no known claim")),
+        }
+    }
+    claims
 }
 
 /// The claims that a configuration in JSON may require: the registered ones and USSO's.

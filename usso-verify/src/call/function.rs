@@ -2,15 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::refusal::Refusal;
+use crate::fields::Fields;
 use crate::base64url;
 use crate::json::{self, Limits};
-use crate::jwk::Jwk;
-use crate::key::VerifyingKey;
-use crate::scope::{self, Action, Filters, Matching, OwnerRule, Pattern, Scope, Scopes};
+use crate::scope::{Filters, Matching, Pattern, Scope, Scopes};
 
 /// Answers a call in JSON: `{"answer": …}`, or `{"refused": {code, message, status}}`.
 ///
@@ -19,14 +17,9 @@ use crate::scope::{self, Action, Filters, Matching, OwnerRule, Pattern, Scope, S
 /// | `check_access` | `granted`, `path`, `action`, `filters`?, `matching`? | whether a scope allows it |
 /// | `explain` | as above | why, in words |
 /// | `scope_filters` | `granted`, `path`, `action`, `matching`? | `"denied"`, `"unrestricted"`, or a list of maps |
-/// | `path_matches` | `granted` (a path), `requested`, `matching`? | whether it matches |
 /// | `parse_scope` | `scope` | `{action, level, path, filters}` |
-/// | `is_subset` | `child`, `parent`, `matching`? | whether the child grants nothing more |
 /// | `has_subset` | `child`, `granted`, `matching`? | whether one of the granted scopes covers it |
-/// | `common_scopes` | `a`, `b`, `matching`? | the scopes in both |
-/// | `owner_allows` | `user_id`, `own`?, `workspace_id`?, `workspace_action`?, `action`, `resource` | whether the owner's rule allows it |
 /// | `decode_unverified` | `token` | `{header, claims}`, which nothing vouches for |
-/// | `thumbprint` | `jwk` | the RFC 7638 thumbprint of a usable public key |
 ///
 /// `matching` is `"suffix"` (the default) or `"anchored"`, `filters` a list of maps.
 #[must_use]
@@ -38,128 +31,70 @@ pub fn call(text: &str) -> String {
     answer.to_string()
 }
 
-#[derive(Deserialize)]
-#[serde(tag = "call", rename_all = "snake_case", deny_unknown_fields)]
-enum Call {
-    CheckAccess(Access),
-    Explain(Access),
-    ScopeFilters {
-        granted: Vec<String>,
-        path: String,
-        action: String,
-        #[serde(default)]
-        matching: Laid,
-    },
-    PathMatches {
-        granted: String,
-        requested: String,
-        #[serde(default)]
-        matching: Laid,
-    },
-    ParseScope {
-        scope: String,
-    },
-    IsSubset {
-        child: String,
-        parent: String,
-        #[serde(default)]
-        matching: Laid,
-    },
-    HasSubset {
-        child: String,
-        granted: Vec<String>,
-        #[serde(default)]
-        matching: Laid,
-    },
-    CommonScopes {
-        a: Vec<String>,
-        b: Vec<String>,
-        #[serde(default)]
-        matching: Laid,
-    },
-    OwnerAllows(Owner),
-    DecodeUnverified {
-        token: String,
-    },
-    Thumbprint {
-        jwk: Box<Jwk>,
-    },
+fn answer(text: &str) -> Result<Value, Refusal> {
+    let mut fields = Fields::parse(text).map_err(Refusal::call)?;
+    let name = fields.needed_text("call");
+    let answer = called(&name, &mut fields);
+    fields.end(answer).map_err(Refusal::call)?
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+fn called(name: &str, fields: &mut Fields) -> Result<Value, Refusal> {
+    Ok(match name {
+        "check_access" | "explain" => {
+            let Access { granted, path, action } = Access::read(fields);
+            let filters = fields.objects("filters").into_iter().map(Fields::into_texts);
+            let filters: Vec<_> = filters.collect();
+            if name == "explain" {
+                granted.decide(&path, &action, &filters).explain().into()
+            } else {
+                granted.check_access(&path, &action, &filters).into()
+            }
+        }
+        "scope_filters" => {
+            let Access { granted, path, action } = Access::read(fields);
+            filters(granted.filters(&path, &action))
+        }
+        "parse_scope" => {
+            described(&Scope::parse(&fields.needed_text("scope")).map_err(Refusal::call)?)
+        }
+        "has_subset" => covers(&granted(fields), &fields.needed_text("child")).into(),
+        "decode_unverified" => decode(&fields.needed_text("token")).ok_or_else(malformed)?,
+        _ => {
+            fields.refuse(format_args!("`call`: {name:?} is no known call"));
+            Value::Null
+        }
+    })
+}
+
 struct Access {
-    granted: Vec<String>,
+    granted: Scopes,
     path: String,
     action: String,
-    #[serde(default)]
-    filters: Vec<BTreeMap<String, String>>,
-    #[serde(default)]
-    matching: Laid,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Owner {
-    user_id: String,
-    own: Option<String>,
-    workspace_id: Option<String>,
-    workspace_action: Option<String>,
-    action: String,
-    resource: BTreeMap<String, String>,
-}
-
-/// How paths are laid.
-#[derive(Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Laid {
-    Anchored,
-    #[default]
-    Suffix,
-}
-
-impl From<Laid> for Matching {
-    fn from(laid: Laid) -> Self {
-        match laid {
-            Laid::Anchored => Self::Anchored,
-            Laid::Suffix => Self::Suffix,
-        }
+impl Access {
+    fn read(fields: &mut Fields) -> Self {
+        let granted = granted(fields);
+        Self { granted, path: fields.needed_text("path"), action: fields.needed_text("action") }
     }
 }
 
-fn answer(text: &str) -> Result<Value, Refusal> {
-    // Strictly first: a repeated member is an error.
-    json::parse(text.as_bytes(), Limits::default()).map_err(Refusal::call)?;
-    let parsed = |granted: &[String], laid: Laid| Scopes::parse(granted).matching(laid.into());
-    Ok(match serde_json::from_str(text).map_err(Refusal::call)? {
-        Call::CheckAccess(Access { granted, path, action, filters, matching }) => {
-            parsed(&granted, matching).check_access(&path, &action, &filters).into()
+fn granted(fields: &mut Fields) -> Scopes {
+    fields.need("granted");
+    let granted = fields.texts("granted");
+    Scopes::parse(&granted).matching(matching(fields))
+}
+
+fn matching(fields: &mut Fields) -> Matching {
+    match fields.text("matching").as_deref() {
+        None | Some("suffix") => Matching::Suffix,
+        Some("anchored") => Matching::Anchored,
+        Some(other) => {
+            let known = "\"suffix\" nor \"anchored\"";
+            fields.refuse(format_args!("`matching`: {other:?} is neither {known}"));
+            Matching::Suffix
         }
-        Call::Explain(Access { granted, path, action, filters, matching }) => {
-            parsed(&granted, matching).decide(&path, &action, &filters).explain().into()
-        }
-        Call::ScopeFilters { granted, path, action, matching } => {
-            filters(parsed(&granted, matching).filters(&path, &action))
-        }
-        Call::PathMatches { granted, requested, matching } => {
-            scope::path_matches(&granted, &requested, matching.into()).into()
-        }
-        Call::ParseScope { scope } => described(&Scope::parse(&scope).map_err(Refusal::call)?),
-        Call::IsSubset { child, parent, matching } => {
-            covers(&parsed(&[parent], matching), &child).into()
-        }
-        Call::HasSubset { child, granted, matching } => {
-            covers(&parsed(&granted, matching), &child).into()
-        }
-        Call::CommonScopes { a, b, matching } => {
-            parsed(&a, matching).common(&parsed(&b, matching)).into()
-        }
-        Call::OwnerAllows(owner) => owner.allows()?.into(),
-        Call::DecodeUnverified { token } => decode(&token).ok_or_else(malformed)?,
-        Call::Thumbprint { jwk } => {
-            VerifyingKey::from_jwk(&jwk).map_err(Refusal::call)?.thumbprint().into()
-        }
-    })
+    }
 }
 
 fn covers(granted: &Scopes, child: &str) -> bool {
@@ -180,35 +115,10 @@ fn patterns(set: &BTreeMap<String, Pattern>) -> Value {
 }
 
 fn described(scope: &Scope) -> Value {
-    #[derive(Serialize)]
-    struct Described<'s> {
-        action: &'s str,
-        level: u8,
-        path: &'s str,
-        filters: Value,
-    }
     let action = scope.action();
     let filters = patterns(scope.filters());
-    json!(Described { action: action.as_str(), level: action.level(), path: scope.path(), filters })
-}
-
-impl Owner {
-    fn allows(&self) -> Result<bool, Refusal> {
-        let read = |name: &Option<String>| match name {
-            Some(name) => Action::parse(name)
-                .map(Some)
-                .ok_or_else(|| Refusal::call(format_args!("{name:?} is no known action"))),
-            None => Ok(None),
-        };
-        let mut rule = OwnerRule::new(&self.user_id);
-        if let Some(own) = read(&self.own)? {
-            rule = rule.own(own);
-        }
-        if let (Some(id), Some(action)) = (&self.workspace_id, read(&self.workspace_action)?) {
-            rule = rule.workspace(id, action);
-        }
-        Ok(rule.allows(&self.action, &self.resource))
-    }
+    let (level, path) = (action.level(), scope.path());
+    json!({"action": action.as_str(), "level": level, "path": path, "filters": filters})
 }
 
 /// Reads the first two segments of a token strictly.

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::config::known_claims;
 use super::refusal::Refusal;
+use crate::fields::Fields;
 use crate::claims::UserData;
 use crate::error::VerifyError;
 use crate::fetch::{FetchError, Request, Response};
@@ -18,21 +18,16 @@ use crate::opaque::{
 };
 
 /// Who is asked about API keys, in JSON.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug)]
 pub(super) struct KeysSetup {
     issuer: String,
     verify_url: Option<String>,
-    #[serde(default)]
     local: bool,
-    #[serde(default)]
     danger_allow_http: bool,
     audience: Option<Vec<String>>,
-    #[serde(default)]
     prefixes: Vec<String>,
     tenant: Option<String>,
-    #[serde(default)]
-    required_claims: Vec<String>,
+    required_claims: Vec<&'static str>,
 }
 
 /// API keys, and the questions about them that are under way.
@@ -81,6 +76,22 @@ pub(super) enum Asking {
 }
 
 impl KeysSetup {
+    pub(super) fn of(mut fields: Fields) -> Self {
+        let audience = fields.texts("audience");
+        let setup = Self {
+            issuer: fields.needed_text("issuer"),
+            verify_url: fields.text("verify_url"),
+            local: fields.flag("local"),
+            danger_allow_http: fields.flag("danger_allow_http"),
+            audience: (!audience.is_empty()).then_some(audience),
+            prefixes: fields.texts("prefixes"),
+            tenant: fields.text("tenant"),
+            required_claims: known_claims(&mut fields),
+        };
+        fields.unknown();
+        setup
+    }
+
     pub(super) fn build(self) -> Result<Keys, Refusal> {
         let audiences = self.audience.map_or(Audiences::Any, Audiences::one_of);
         let mut rules = KeyRules::new(self.issuer, audiences).map_err(Refusal::config)?;
@@ -97,8 +108,8 @@ impl KeysSetup {
             _ => return Err(Refusal::config("`api_keys` needs `verify_url`, or `local: true`")),
         };
         let answers = Answers::new(&Limits::default()).map_err(Refusal::config)?;
-        let required = known_claims(&self.required_claims)?;
-        Ok(Keys { asked, tenant: self.tenant, required, answers, questions: Mutex::default() })
+        let (tenant, required) = (self.tenant, self.required_claims);
+        Ok(Keys { asked, tenant, required, answers, questions: Mutex::default() })
     }
 }
 

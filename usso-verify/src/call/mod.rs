@@ -23,11 +23,12 @@
 
 mod config;
 mod function;
+#[cfg_attr(target_family = "wasm", path = "no_keys.rs")]
 mod keys;
+mod needed;
 mod refusal;
 mod signature;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -35,12 +36,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub use config::Setup;
 pub use function::call;
 pub use keys::ApiKey;
+pub use needed::Needed;
 pub use refusal::Refusal;
 pub use signature::{Question, Signatures, Signed};
 
 use keys::{Asking, Keys};
 use serde_json::{Map, Value};
 
+use crate::claims::UserData;
 use crate::clock::Clock;
 use crate::dpop;
 use crate::error::VerifyError;
@@ -60,7 +63,7 @@ pub struct Calls {
     clock: CallClock,
     guard: Guard,
     engines: Vec<(String, Arc<Engine>)>,
-    attempts: Mutex<HashMap<u64, Attempt>>,
+    attempts: Mutex<Vec<(u64, Attempt)>>,
     keys: Option<Keys>,
 }
 
@@ -167,9 +170,9 @@ impl Calls {
     ///
     /// [`Refusal`] with a `token.…` code if they are not those of a token.
     pub fn vouched(&self, claims: &str) -> Result<Principal, Refusal> {
-        let user = json::from_slice(claims.as_bytes(), Limits::default());
-        let user = user.map_err(|_| VerifyError::Malformed)?;
-        Ok(self.verifier.principal(user).ok_or(VerifyError::Malformed)?)
+        let read = json::parse_object(claims.as_bytes(), Limits::default());
+        let user = UserData::try_from(read.map_err(|_| VerifyError::Malformed)?)?;
+        Ok(self.verifier.principal(user, claims.to_owned()))
     }
 
     /// Says how a refusal looks. One that is about a configuration or a call is a mistake of the
@@ -204,13 +207,13 @@ impl Calls {
         }
         // Held until the keys are in their place: who waits finds one or the other.
         let mut attempts = self.attempts();
-        let attempt = attempts.remove(&number)?;
+        let attempt = taken(&mut attempts, number)?;
         let engine = self.engines.get(usize::try_from(number >> 32).ok()?)?;
         match engine.1.conclude(attempt, result, now) {
             Progress::Done(_) => None,
             Progress::Send(attempt) => {
                 let request = attempt.request().clone();
-                attempts.insert(number, attempt);
+                attempts.push((number, attempt));
                 Some(request)
             }
         }
@@ -234,7 +237,7 @@ impl Calls {
     pub fn is_under_way(&self, number: u64) -> bool {
         match (&self.keys, self.question_of(number)) {
             (Some(keys), Some(question)) => keys.is_under_way(question),
-            _ => self.attempts().contains_key(&number),
+            _ => self.attempts().iter().any(|(own, _)| *own == number),
         }
     }
 
@@ -297,17 +300,12 @@ impl Calls {
         {
             return answer;
         }
-        let key = unsigned.key();
-        let said = presented.signatures.token;
-        let good = match said.filter(|said| said.thumbprint == key.thumbprint()) {
-            Some(said) => said.good,
-            None if key.is_platform() => {
-                let message = unsigned.message().to_vec();
-                let signature = unsigned.signature().to_vec();
-                let question = Question::new(Signed::Token, key, message, signature);
-                return Answer::Sign(Box::new(question));
-            }
-            None => unsigned.is_signed(),
+        let (key, signatures) = (unsigned.key(), &presented.signatures);
+        let (message, signature) = (unsigned.message(), unsigned.signature());
+        let Some(good) = signatures.judge(signatures.token, key, message, signature) else {
+            let (message, signature) = (message.to_vec(), signature.to_vec());
+            let question = Question::new(Signed::Token, key, message, signature);
+            return Answer::Sign(Box::new(question));
         };
         match unsigned.finish(good, now) {
             Ok(principal) => Answer::Caller(principal),
@@ -414,7 +412,7 @@ impl Calls {
         self.engines.iter().find(|(name, _)| name == issuer)
     }
 
-    fn attempts(&self) -> MutexGuard<'_, HashMap<u64, Attempt>> {
+    fn attempts(&self) -> MutexGuard<'_, Vec<(u64, Attempt)>> {
         self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -446,11 +444,17 @@ fn number(engine: usize, attempt: u64) -> u64 {
     u64::try_from(engine).unwrap_or_default() << 32 | (attempt & 0xffff_ffff)
 }
 
-fn keep(attempts: &mut HashMap<u64, Attempt>, engine: usize, attempt: Attempt) -> (u64, Request) {
+/// Takes an attempt out.
+fn taken(attempts: &mut Vec<(u64, Attempt)>, number: u64) -> Option<Attempt> {
+    let at = attempts.iter().position(|(own, _)| *own == number)?;
+    Some(attempts.swap_remove(at).1)
+}
+
+fn keep(attempts: &mut Vec<(u64, Attempt)>, engine: usize, attempt: Attempt) -> (u64, Request) {
     let (number, request) = (number(engine, attempt.id()), attempt.request().clone());
     // One attempt at a time for each engine: an older one was given up.
-    attempts.retain(|other, _| other >> 32 != number >> 32);
-    attempts.insert(number, attempt);
+    attempts.retain(|(other, _)| other >> 32 != number >> 32);
+    attempts.push((number, attempt));
     (number, request)
 }
 

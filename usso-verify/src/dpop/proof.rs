@@ -1,6 +1,5 @@
 //! Reading a proof strictly, up to and including its signature.
 
-use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::Error;
@@ -52,11 +51,6 @@ impl<'p> Unsigned<'p> {
         Ok(Self { key, jkt, message, signature, claims })
     }
 
-    /// Verifies the signature here; always no if the platform must.
-    pub(super) fn is_signed(&self) -> bool {
-        self.key.verify(self.message.as_bytes(), &self.signature)
-    }
-
     /// Gives the claims and the key's thumbprint; `signed` says whether the signature is the key's.
     pub(super) fn finish(self, signed: bool) -> Result<(Claims, String), Error> {
         if !signed {
@@ -68,7 +62,7 @@ impl<'p> Unsigned<'p> {
 
 fn object(segment: &str) -> Result<Map<String, Value>, Error> {
     let bytes = base64url::decode(segment).ok_or(Error::Malformed)?;
-    Ok(json::from_slice(&bytes, Limits::default())?)
+    Ok(json::parse_object(&bytes, Limits::default())?)
 }
 
 /// Gives the key a header embeds. Everything but `typ`, `alg` and `jwk` is ignored, except what
@@ -87,7 +81,7 @@ fn key(mut header: Map<String, Value>, accepted: &[Algorithm]) -> Result<Verifyi
     if !accepted.contains(&algorithm) {
         return Err(Error::Algorithm);
     }
-    let jwk = header.remove("jwk").ok_or(Error::Key(KeyError::Encoding))?;
+    let jwk = json::take(&mut header, "jwk").ok_or(Error::Key(KeyError::Encoding))?;
     prepare(jwk, algorithm)
 }
 
@@ -95,9 +89,9 @@ fn key(mut header: Map<String, Value>, accepted: &[Algorithm]) -> Result<Verifyi
 fn prepare(mut jwk: Value, algorithm: Algorithm) -> Result<VerifyingKey, Error> {
     if let Some(members) = jwk.as_object_mut() {
         // The key is named by its thumbprint only; whatever this says, it is not trusted.
-        members.remove("kid");
+        json::take(members, "kid");
     }
-    let mut jwk = Jwk::deserialize(jwk).map_err(|_| Error::Key(KeyError::Encoding))?;
+    let mut jwk = Jwk::try_from(jwk).map_err(|_| Error::Key(KeyError::Encoding))?;
     match jwk.alg.as_deref().map(Algorithm::parse) {
         None => jwk.alg = Some(algorithm.as_str().to_owned()),
         Some(named) if named == Some(algorithm) => {}
@@ -115,7 +109,7 @@ impl Claims {
         if jti.is_empty() || jti.len() > MAX_JTI {
             return Err(Error::ClaimInvalid("jti"));
         }
-        let iat = required(claims.remove("iat"), "iat")?;
+        let iat = required(json::take(&mut claims, "iat"), "iat")?;
         Ok(Self {
             jti,
             htm: required(text(&mut claims, "htm")?, "htm")?,
@@ -132,7 +126,7 @@ fn required<T>(value: Option<T>, claim: &'static str) -> Result<T, Error> {
 }
 
 fn text(claims: &mut Map<String, Value>, claim: &'static str) -> Result<Option<String>, Error> {
-    match claims.remove(claim) {
+    match json::take(claims, claim) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
         Some(_) => Err(Error::ClaimInvalid(claim)),

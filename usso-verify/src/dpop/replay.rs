@@ -1,6 +1,6 @@
 //! The memory of used proofs.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
@@ -89,15 +89,18 @@ pub struct MemoryReplayCache {
     uses: Mutex<Uses>,
 }
 
-type Hash = [u8; 32];
+/// Half of a hash is enough here: who finds two of one value has spent 2^64 steps to have a proof of
+/// their own refused.
+type Short = [u8; 16];
 
 #[derive(Default)]
 struct Uses {
-    seen: HashSet<Hash>,
-    /// Uses and their keys, by their end.
-    ends: BTreeSet<(u64, Hash, Hash)>,
-    /// The uses of each key, by their end.
-    held: HashMap<Hash, BTreeSet<(u64, Hash)>>,
+    /// The uses, and the key of each.
+    seen: HashMap<Short, Short>,
+    /// How many uses each key has.
+    held: HashMap<Short, usize>,
+    /// Each use twice, by its end: among all, and among those of its key.
+    ends: BTreeSet<(Short, u64, Short)>,
 }
 
 impl MemoryReplayCache {
@@ -127,65 +130,62 @@ impl Default for MemoryReplayCache {
 
 impl ReplayCache for MemoryReplayCache {
     fn remember(&self, proof: &Use<'_>, now: u64) -> Remembered {
-        let (id, key) = (proof.id(), Sha256::digest(proof.jkt).into());
+        let (id, key) = (short(&proof.id()), short(&Sha256::digest(proof.jkt)));
         let mut uses = self.uses.lock().unwrap_or_else(PoisonError::into_inner);
-        if uses.seen.contains(&id) {
+        if uses.seen.contains_key(&id) {
             return Remembered::Again;
         }
         // One more than comes in, so that the memory of a busy hour is given back.
         for _ in 0..2 {
-            uses.forget_oldest(now.saturating_sub(GRACE));
+            uses.forget_oldest(ALL, now.saturating_sub(GRACE));
         }
         if uses.held(&key) >= self.per_key {
-            uses.forget_oldest_of(key, now);
+            uses.forget_oldest(key, now);
         }
         if uses.seen.len() >= self.capacity {
-            uses.forget_oldest(now);
+            uses.forget_oldest(ALL, now);
         }
         if uses.seen.len() >= self.capacity || uses.held(&key) >= self.per_key {
             return Remembered::Unavailable;
         }
-        uses.seen.insert(id);
-        uses.ends.insert((proof.until, id, key));
-        uses.held.entry(key).or_default().insert((proof.until, id));
+        uses.seen.insert(id, key);
+        uses.ends.extend([ALL, key].map(|group| (group, proof.until, id)));
+        *uses.held.entry(key).or_default() += 1;
         Remembered::First
     }
 }
 
 impl Uses {
-    fn held(&self, key: &Hash) -> usize {
-        self.held.get(key).map_or(0, BTreeSet::len)
+    fn held(&self, key: &Short) -> usize {
+        self.held.get(key).copied().unwrap_or_default()
     }
 
-    /// Forgets the oldest use if it ended before this second.
-    fn forget_oldest(&mut self, before: u64) {
-        if let Some(&(end, id, key)) = self.ends.first()
+    /// Forgets the oldest use among all or among those of a key, if it ended before that time.
+    fn forget_oldest(&mut self, group: Short, before: u64) {
+        let first = self.ends.range((group, 0, Short::default())..).next().copied();
+        if let Some((of, end, id)) = first
+            && of == group
             && end < before
+            && let Some(key) = self.seen.remove(&id)
         {
-            self.forget(end, id, key);
-        }
-    }
-
-    /// Forgets the oldest use of this key if it ended before this second.
-    fn forget_oldest_of(&mut self, key: Hash, before: u64) {
-        if let Some(&(end, id)) = self.held.get(&key).and_then(BTreeSet::first)
-            && end < before
-        {
-            self.forget(end, id, key);
-        }
-    }
-
-    fn forget(&mut self, end: u64, id: Hash, key: Hash) {
-        self.seen.remove(&id);
-        self.ends.remove(&(end, id, key));
-        if let Some(uses) = self.held.get_mut(&key) {
-            uses.remove(&(end, id));
-            if uses.is_empty() {
-                self.held.remove(&key);
+            for group in [ALL, key] {
+                self.ends.remove(&(group, end, id));
+            }
+            let left = self.held(&key).saturating_sub(1);
+            match left {
+                0 => drop(self.held.remove(&key)),
+                left => drop(self.held.insert(key, left)),
             }
         }
     }
 }
+
+fn short(hash: &[u8]) -> Short {
+    std::array::from_fn(|at| hash.get(at).copied().unwrap_or_default())
+}
+
+/// Stands for all keys; no hash is this.
+const ALL: Short = [0; 16];
 
 /// For how many seconds after its end a use is kept, unless the room is needed: longer than clocks
 /// leap by mistake.
@@ -283,6 +283,6 @@ mod tests {
             assert_eq!(remember(&cache, &now.to_string(), "a", now * 61), Remembered::First);
         }
         let uses = cache.uses.lock().unwrap();
-        assert_eq!((uses.seen.len(), uses.held.len(), uses.ends.len()), (11, 11, 11));
+        assert_eq!((uses.seen.len(), uses.held.len(), uses.ends.len()), (11, 11, 22));
     }
 }

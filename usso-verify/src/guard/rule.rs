@@ -105,6 +105,11 @@ impl Rule {
     /// Paths of scopes are laid from the right unless the verifier was told otherwise: see
     /// [`VerifierBuilder::scope_matching`](crate::VerifierBuilder::scope_matching).
     pub fn scope(mut self, scope: &str) -> Result<Self, InvalidRule> {
+        self.add_scope(scope)?;
+        Ok(self)
+    }
+
+    pub(crate) fn add_scope(&mut self, scope: &str) -> Result<(), InvalidRule> {
         let (head, query) =
             scope.split_once('?').map_or((scope, ""), |(head, query)| (head, query));
         let read = Scope::parse(head);
@@ -136,7 +141,7 @@ impl Rule {
             return Err(InvalidRule::Scope(scope.to_owned(), error));
         }
         self.scopes.push(Needed { action, path, values });
-        Ok(self)
+        Ok(())
     }
 
     /// Adds a role.

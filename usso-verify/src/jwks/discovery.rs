@@ -48,7 +48,7 @@ pub(super) fn jwks_url(response: &Response, location: &Location) -> Result<Strin
     if metadata.get("issuer").and_then(Value::as_str) != Some(location.as_str()) {
         return Err(Failure::DiscoveryIssuer);
     }
-    match metadata.remove("jwks_uri") {
+    match json::take(&mut metadata, "jwks_uri") {
         Some(Value::String(url)) if location.allows(&url) => Ok(url),
         _ => Err(Failure::DiscoveryJwksUri),
     }

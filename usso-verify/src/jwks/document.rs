@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::report::Failure;
@@ -43,7 +42,7 @@ impl Document {
     /// Reads a whole body.
     pub(super) fn read(body: &[u8]) -> Result<Self, Failure> {
         let mut members = json::parse_object(body, Limits::default()).map_err(Failure::Document)?;
-        match members.remove("keys") {
+        match json::take(&mut members, "keys") {
             Some(Value::Array(entries)) => Self::prepare(entries),
             _ => Err(Failure::KeysMissing),
         }
@@ -83,7 +82,7 @@ fn key(entry: Value) -> Result<VerifyingKey, Skipped> {
     if !entry.is_object() {
         return Err(skipped(None, KeyError::Encoding));
     }
-    let jwk = Jwk::deserialize(entry).map_err(|_| skipped(None, KeyError::Encoding))?;
+    let jwk = Jwk::try_from(entry).map_err(|_| skipped(None, KeyError::Encoding))?;
     VerifyingKey::from_jwk(&jwk).map_err(|error| skipped(jwk.kid, error))
 }
 

@@ -2,13 +2,11 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::document::Document;
 use super::policy::Policy;
-use crate::json::{self, Limits};
-use crate::jwk::Jwk;
+use crate::fields::Fields;
 
 /// A set of keys as of its last good answer. Never changed, only replaced.
 #[derive(Clone)]
@@ -36,16 +34,17 @@ impl Snapshot {
 
     /// Writes the set for another process.
     pub(super) fn export(&self, source: &str) -> Option<Vec<u8>> {
-        let parcel = Parcel {
-            version: VERSION,
-            source: source.to_owned(),
-            jwks_uri: self.url.clone(),
-            etag: self.etag.clone(),
-            fetched_at: self.validated_at,
-            fresh_until: self.fresh_until,
-            keys: self.document.keys.to_jwks().keys,
-        };
-        serde_json::to_vec(&parcel).ok()
+        let keys = serde_json::to_value(self.document.keys.to_jwks().keys).ok()?;
+        let parcel = json!({
+            "version": VERSION,
+            "source": source,
+            "jwks_uri": self.url,
+            "etag": self.etag,
+            "fetched_at": self.validated_at,
+            "fresh_until": self.fresh_until,
+            "keys": keys,
+        });
+        Some(parcel.to_string().into_bytes())
     }
 }
 
@@ -60,11 +59,8 @@ pub(super) fn import(
     if bytes.len() > MAX_PARCEL {
         return Err(ImportError::Malformed);
     }
-    let parcel: Parcel<Value> =
-        json::from_slice(bytes, Limits::default()).map_err(|_| ImportError::Malformed)?;
-    if parcel.version != VERSION {
-        return Err(ImportError::Malformed);
-    }
+    let text = str::from_utf8(bytes).map_err(|_| ImportError::Malformed)?;
+    let parcel = Parcel::read(text).map_err(|_| ImportError::Malformed)?;
     if parcel.source != source {
         return Err(ImportError::OtherSource);
     }
@@ -124,18 +120,35 @@ impl fmt::Display for ImportError {
 
 impl std::error::Error for ImportError {}
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Parcel<K = Jwk> {
-    version: u8,
+struct Parcel {
     source: String,
     jwks_uri: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
     etag: Option<String>,
     fetched_at: u64,
     fresh_until: u64,
-    keys: Vec<K>,
+    keys: Vec<Value>,
+}
+
+impl Parcel {
+    fn read(text: &str) -> Result<Self, String> {
+        let mut fields = Fields::parse(text)?;
+        for name in ["version", "fetched_at", "fresh_until", "keys"] {
+            fields.need(name);
+        }
+        if fields.number("version") != Some(VERSION) {
+            fields.refuse("`version` is another one");
+        }
+        let parcel = Self {
+            source: fields.needed_text("source"),
+            jwks_uri: fields.needed_text("jwks_uri"),
+            etag: fields.text("etag"),
+            fetched_at: fields.number("fetched_at").unwrap_or_default(),
+            fresh_until: fields.number("fresh_until").unwrap_or_default(),
+            keys: fields.list("keys").unwrap_or_default(),
+        };
+        fields.end(parcel)
+    }
 }
 
 const MAX_PARCEL: usize = 128 << 10;
-const VERSION: u8 = 1;
+const VERSION: u64 = 1;

@@ -2,7 +2,7 @@
 
 use usso_verify::Algorithm;
 
-use crate::keys::{ALGORITHMS, KID, Signers, b64, unb64};
+use super::keys::{ALGORITHMS, KID, Signers, b64, unb64};
 
 pub(crate) const NOW: u64 = 1_750_000_000;
 pub(crate) const ISSUER: &str = "https://sso.example";

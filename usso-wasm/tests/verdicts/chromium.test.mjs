@@ -1,0 +1,22 @@
+/** The verdicts of Rust, in Chromium: signatures by `crypto.subtle`. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { assertSame, corpus } from "./corpus.mjs";
+import { inChromium, inChromiumAtOnce } from "./platforms.mjs";
+
+test("every token has the verdict of Rust in a browser, now and later", async () => {
+  const file = corpus();
+  await inChromium(file, (outcome) => assertSame(file, outcome));
+});
+
+test("only EdDSA is verified at once in a browser, and the rest is not guessed", async () => {
+  const file = corpus();
+  const cases = file.cases.filter(({ name }) => name.startsWith("mutated"));
+  const { found } = await inChromiumAtOnce({ ...file, cases });
+  assert.ok(found.length > 1000);
+  for (const line of found) {
+    assert.match(line, /^mutated (ES|RS|PS)\d+: (accepted|token\.\w+), here access\.unavailable: /);
+  }
+});
