@@ -12,8 +12,8 @@ mod claim_set;
 mod claims;
 mod clock;
 mod error;
-mod fields;
 mod fetch;
+mod fields;
 mod header;
 #[cfg(feature = "remote")]
 mod http;

@@ -97,6 +97,18 @@ struct Entry {
     until: u64,
 }
 
+/// Says whether two texts are the same. WebAssembly has no instruction for it, and its library goes
+/// byte by byte.
+fn same(one: &str, other: &str) -> bool {
+    if cfg!(not(target_family = "wasm")) || one.len() != other.len() {
+        return one == other;
+    }
+    let ((one, rest), (other, other_rest)) =
+        (one.as_bytes().as_chunks::<8>(), other.as_bytes().as_chunks::<8>());
+    let word = |bytes: &[u8; 8]| u64::from_le_bytes(*bytes);
+    rest == other_rest && one.iter().map(word).eq(other.iter().map(word))
+}
+
 /// A line of its own in every processor's cache.
 #[repr(align(128))]
 #[derive(Default)]
@@ -128,7 +140,7 @@ impl Tokens {
         let is_good = |entry: &Entry| now < entry.until && is_good(&entry.principal);
         let mut slot = slot;
         if let Some(Slot { held, .. }) = &mut slot
-            && let Some(entry) = held.as_ref().filter(|entry| *entry.token == *token)
+            && let Some(entry) = held.as_ref().filter(|entry| same(&entry.token, token))
         {
             if is_good(entry) {
                 return Some(entry.principal.clone());

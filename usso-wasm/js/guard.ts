@@ -49,7 +49,11 @@ export function neededOf(wanted: readonly unknown[]): Needed {
     }
     needed[name] = Array.isArray(value) ? [...value] : value;
   }
-  assertNeeded(needed);
+  try {
+    assertNeeded(needed);
+  } catch (error) {
+    throw error instanceof UssoError ? invalid(error.message) : error;
+  }
   return needed;
 }
 

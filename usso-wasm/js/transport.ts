@@ -52,8 +52,12 @@ export class Transport {
     while (next !== undefined) {
       this.#sent.set(number, next);
       const outcome = await exchange(this.#fetch, next);
-      // Another one asked the same and was faster.
-      if (this.#sent.get(number) !== next) return;
+      const latest = this.#sent.get(number);
+      if (latest !== next) {
+        // Another one asked the same and was faster: this one goes on where that one is.
+        next = latest;
+        continue;
+      }
       const told = this.#takeIn(number, outcome);
       next = told === undefined ? undefined : (JSON.parse(told) as FetchRequest);
     }

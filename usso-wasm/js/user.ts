@@ -8,8 +8,6 @@ export type Claims = { readonly [name: string]: unknown };
 
 /** What the verifier read out of the claims; times are whole seconds since the epoch. */
 interface Typed {
-  readonly iss: string;
-  readonly sub: string;
   readonly aud: readonly string[];
   readonly exp: number;
   readonly iat: number | null;
@@ -27,11 +25,10 @@ export class UserData {
   /** The claims as the issuer wrote them. Numbers beyond 2^53 lose their last digits. */
   readonly claims: Claims;
   readonly #json: string;
-  readonly #typed: Typed;
+  #read: Typed | undefined;
 
-  private constructor(json: string, typed: string) {
+  private constructor(json: string) {
     this.#json = json;
-    this.#typed = freeze(JSON.parse(typed) as Typed);
     this.claims = freeze(JSON.parse(json) as Claims);
     Object.freeze(this);
   }
@@ -44,15 +41,16 @@ export class UserData {
     // Of what is no claims at all it gives no text.
     const json = (JSON.stringify(claims) as string | undefined) ?? "";
     try {
-      return new UserData(json, typed(json));
+      typed(json);
     } catch (error) {
       throw typeof error === "string" ? new UssoError("token.malformed", error, 401) : error;
     }
+    return new UserData(json);
   }
 
   /** @internal */
-  static made(json: string, typed: string): UserData {
-    return new UserData(json, typed);
+  static made(json: string): UserData {
+    return new UserData(json);
   }
 
   /** @internal The claims in JSON. */
@@ -62,45 +60,45 @@ export class UserData {
 
   /** The subject: `user:…` or `service:…` in tokens of USSO. */
   get sub(): string {
-    return this.#typed.sub;
+    return this.claims["sub"] as string;
   }
 
   /** The issuer. */
   get iss(): string {
-    return this.#typed.iss;
+    return this.claims["iss"] as string;
   }
 
   /** The audiences, also of a token that has one. */
   get aud(): readonly string[] {
-    return this.#typed.aud;
+    return this.#typed().aud;
   }
 
   /** When the token ends, in seconds since the epoch. */
   get exp(): number {
-    return this.#typed.exp;
+    return this.#typed().exp;
   }
 
   /** When the token was issued, in seconds since the epoch. */
   get iat(): number | undefined {
-    return this.#typed.iat ?? undefined;
+    return this.#typed().iat ?? undefined;
   }
 
   /** When the user signed in, in seconds since the epoch. */
   get authTime(): number | undefined {
-    return this.#typed.auth_time ?? undefined;
+    return this.#typed().auth_time ?? undefined;
   }
 
   get roles(): readonly string[] {
-    return this.#typed.roles;
+    return this.#typed().roles;
   }
 
   get scopes(): readonly string[] {
-    return this.#typed.scopes;
+    return this.#typed().scopes;
   }
 
   /** The methods of authentication (RFC 8176). */
   get amr(): readonly string[] {
-    return this.#typed.amr;
+    return this.#typed().amr;
   }
 
   /** The authentication context class. */
@@ -178,6 +176,12 @@ export class UserData {
   /** The claims, for `JSON.stringify`. */
   toJSON(): Claims {
     return this.claims;
+  }
+
+  /** What is read out of claims by rules, when it is asked for. */
+  #typed(): Typed {
+    this.#read ??= freeze(JSON.parse(typed(this.#json)) as Typed);
+    return this.#read;
   }
 
   #text(claim: string): string | undefined {

@@ -2,7 +2,7 @@
 
 import { errorOf, errorOfTold, invalid, unavailable, UssoError } from "./error.js";
 import { headOf, type RequestHead, written } from "./head.js";
-import { Asked, NativeVerifier, Question, type Told, wrong_rule } from "./native.js";
+import { Asked, Inbox, NativeVerifier, Question, type Told, wrong_rule } from "./native.js";
 import {
   configuration,
   inCamelCase,
@@ -53,6 +53,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
 /** Verifies tokens, API keys and requests. Make one and share it: it keeps keys and verdicts. */
 export class Verifier {
   readonly #native: NativeVerifier;
+  readonly #inbox: Inbox;
   readonly #transport: Transport;
   readonly #milliseconds: () => number;
 
@@ -64,6 +65,7 @@ export class Verifier {
       if (typeof error === "string") throw invalid(inCamelCase(errorOfTold(error).message));
       throw error;
     }
+    this.#inbox = new Inbox(this.#native);
     this.#milliseconds = options.now ?? Date.now;
     // Called without `this`, as browsers and workers want it.
     const send = options.fetch ?? ((...request) => globalThis.fetch(...request));
@@ -184,12 +186,12 @@ export class Verifier {
 
   #recall(token: string, options: VerifyOptions | undefined): UserData | undefined {
     if (options?.nonce !== undefined) return undefined;
-    return this.#native.recall(textOf(token), this.#now()) as UserData | undefined;
+    return this.#native.recall(this.#inbox.put(textOf(token)), this.#now());
   }
 
   #tokenOf(token: string): Judge {
     const text = textOf(token);
-    return (asked) => this.#native.verify(text, asked, this.#now());
+    return (asked) => this.#native.verify(this.#inbox.put(text), asked, this.#now());
   }
 
   #checked(user: UserData | undefined, options: VerifyOptions | undefined): UserData {

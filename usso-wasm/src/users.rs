@@ -9,12 +9,11 @@ use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen]
 extern "C" {
-    /// A function of the claims of a caller and of what was [read](typed) out of them, both in JSON,
-    /// that gives the object.
+    /// A function of the claims of a caller in JSON that gives the object.
     pub type Make;
 
     #[wasm_bindgen(method, js_name = call)]
-    fn make(this: &Make, that: &JsValue, claims: &str, typed: &str) -> JsValue;
+    fn make(this: &Make, that: &JsValue, claims: &str) -> JsValue;
 }
 
 /// The objects of the callers that the verifier remembers, and of a few that it forgot.
@@ -39,7 +38,7 @@ impl Users {
         if let Some((_, user)) = self.made.borrow().users.get(&weak.address()) {
             return user.clone();
         }
-        let user = self.make.make(&JsValue::UNDEFINED, principal.json(), &typed(principal));
+        let user = self.make.make(&JsValue::UNDEFINED, principal.json());
         let mut made = self.made.borrow_mut();
         if made.users.len() >= made.room {
             made.users.retain(|_, (weak, _)| !weak.is_gone());
@@ -52,10 +51,10 @@ impl Users {
 
 /// Writes what is read out of claims by rules: lists, and times in whole seconds.
 pub(crate) fn typed(user: &UserData) -> String {
-    let UserData { iss, sub, aud, exp, iat, auth_time, roles, scopes, amr, .. } = user;
+    let UserData { aud, exp, iat, auth_time, roles, scopes, amr, .. } = user;
     let typed = json!({
-        "iss": iss, "sub": sub, "aud": aud, "exp": exp, "iat": iat, "auth_time": auth_time,
-        "roles": roles, "scopes": scopes, "amr": amr,
+        "aud": aud, "exp": exp, "iat": iat, "auth_time": auth_time, "roles": roles,
+        "scopes": scopes, "amr": amr,
     });
     typed.to_string()
 }

@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use super::keys::{Keys, KeysSetup};
 use super::refusal::Refusal;
-use crate::fields::Fields;
 use crate::algorithm::Algorithm;
 use crate::clock::Clock;
 use crate::error::KeyError;
+use crate::fields::Fields;
 use crate::guard::Guard;
 use crate::issuer::Issuer;
 use crate::jwk::{Jwk, Jwks};

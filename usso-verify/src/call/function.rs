@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::refusal::Refusal;
-use crate::fields::Fields;
 use crate::base64url;
+use crate::fields::Fields;
 use crate::json::{self, Limits};
 use crate::scope::{Filters, Matching, Pattern, Scope, Scopes};
 

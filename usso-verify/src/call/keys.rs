@@ -8,10 +8,10 @@ use serde_json::{Map, Value};
 
 use super::config::known_claims;
 use super::refusal::Refusal;
-use crate::fields::Fields;
 use crate::claims::UserData;
 use crate::error::VerifyError;
 use crate::fetch::{FetchError, Request, Response};
+use crate::fields::Fields;
 use crate::opaque::{
     Answers, ApiKeys, Audiences, Credential, Error, Fingerprint, KeyRules, Limits, LookupFailed,
     Origin, Reason, Step, Ticket, Upstream,

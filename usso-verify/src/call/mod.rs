@@ -117,6 +117,12 @@ impl Calls {
         Ok(Self { verifier, clock, guard, engines, attempts: Mutex::default(), keys })
     }
 
+    /// Gives the length above which tokens are refused unread, in bytes.
+    #[must_use]
+    pub fn max_token_bytes(&self) -> usize {
+        self.verifier.shared.max_token_bytes
+    }
+
     /// Verifies a token as of `now`, in seconds since the epoch.
     pub fn verify(&self, presented: &Presented<'_>, now: u64) -> Answer {
         self.judge(presented, now, Wanted::MayBeFetched)

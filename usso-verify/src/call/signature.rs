@@ -47,7 +47,12 @@ pub struct Signatures {
 }
 
 impl Question {
-    pub(super) fn new(of: Signed, key: &VerifyingKey, message: Vec<u8>, signature: Vec<u8>) -> Self {
+    pub(super) fn new(
+        of: Signed,
+        key: &VerifyingKey,
+        message: Vec<u8>,
+        signature: Vec<u8>,
+    ) -> Self {
         let (algorithm, jwk, thumbprint) = (key.algorithm(), key.to_jwk(), key.thumbprint());
         Self { of, algorithm, jwk, thumbprint, message, signature }
     }

@@ -59,10 +59,10 @@ mod weight;
 pub use answers::{Answers, Limits, Status, Step, Ticket};
 pub use api_key::{ApiKeys, KeyLookup, KeyRules, LookupFailed};
 pub use client::ClientAuth;
-pub use credential::{Credential, Origin};
 #[cfg(not(target_family = "wasm"))]
 pub(crate) use credential::Fingerprint;
 pub(crate) use credential::is_token68;
+pub use credential::{Credential, Origin};
 pub use error::{ConfigError, Error, Reason};
 pub use introspection::Introspection;
 #[cfg(feature = "remote")]

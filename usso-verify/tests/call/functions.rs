@@ -79,7 +79,10 @@ fn a_call_that_makes_no_sense_is_refused() {
     for text in ["", "{}", "[]", "null", r#"{"call":"fly"}"#, r#"{"call":"parse_scope"}"#]
         .into_iter()
         .chain([r#"{"call":"parse_scope","scope":"a","scope":"b"}"#, "{\"call\":1}"])
-        .chain([r#"{"call":"parse_scope","scope":"read:a","extra":1}"#, r#"{"call":"has_subset","child":"a"}"#])
+        .chain([
+            r#"{"call":"parse_scope","scope":"read:a","extra":1}"#,
+            r#"{"call":"has_subset","child":"a"}"#,
+        ])
     {
         let answer: Value = serde_json::from_str(&call(text)).unwrap();
         assert_eq!(answer["refused"]["code"], json!("call.invalid"), "{text}");

@@ -126,7 +126,7 @@ test("over HTTP/2 the service's own page is known by the address that was asked 
   assert.equal(await ask({}), 401);
 });
 
-test("where a server that looks like Node's gives no lines, the headers are looked at", async (t) => {
+test("where a server gives no header lines, the headers are looked at", async (t) => {
   const { issuer, verifier } = await world();
   const strip = (req, res, next) => {
     req.rawHeaders.length = 0;

@@ -99,6 +99,8 @@ test("rules that are none are refused when the route is made", async () => {
     { scope: undefined },
     { scopes: "read:files" },
     { role: [] },
+    { role: null },
+    { maxAge: Number.NaN },
     { role: "" },
     { maxAge: "soon" },
     { service: "yes" },

@@ -64,7 +64,7 @@ test("a refusal is status, headers and body of the error, and nothing more", asy
   assert.deepEqual([head.status, head.body], [401, ""]);
 });
 
-test("hooks and routes that guard take one proof, of the address that the client sent", async (t) => {
+test("hooks and routes take one proof, of the address that the client sent", async (t) => {
   const { issuer, verifier, prover } = await world();
   const auth = usso(verifier);
   const rewriteUrl = (request) => request.url.replace("/public", "");
@@ -84,7 +84,7 @@ test("hooks and routes that guard take one proof, of the address that the client
   assert.equal(codeOf((await exchange(port, "GET", "/public/me", headers)).body), "dpop.replayed");
 });
 
-test("a hook guards what is not found, too, and a body is not read before the verdict", async (t) => {
+test("a hook guards what is not found, and a body is not read before the verdict", async (t) => {
   const { verifier } = await world();
   const port = await serve(t, (app) => {
     app.addHook("onRequest", usso(verifier).require());
@@ -97,7 +97,7 @@ test("a hook guards what is not found, too, and a body is not read before the ve
   assert.equal((await exchange(port, "POST", "/me", json, "{")).status, 401);
 });
 
-test("the headers for caches are added to answers, also of handlers that write them raw", async (t) => {
+test("the headers for caches are added, also where handlers write them raw", async (t) => {
   const { issuer, verifier } = await world();
   const auth = usso(verifier);
   const port = await serve(t, (app) => {
@@ -132,7 +132,7 @@ test("a failure of the verifier itself lets nobody in", async (t) => {
   assert.deepEqual([answer.status, codeOf(answer.body)], [503, "access.unavailable"]);
 });
 
-test("the error handler answers the refusals of handlers, and leaves the rest to Fastify", async (t) => {
+test("the error handler answers the refusals of handlers, and nothing else", async (t) => {
   const { issuer, verifier } = await world();
   const auth = usso(verifier);
   const port = await serve(t, (app) => {

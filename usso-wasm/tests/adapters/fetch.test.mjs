@@ -84,7 +84,7 @@ test("keys that are fetched outlive a client who left, by `waitUntil`", async ()
   assert.ok(kept.every((work) => work instanceof Promise));
 });
 
-test("two guards around one handler take one proof, and a request of its own its own verdict", async () => {
+test("two guards around one handler take one proof; another request is verified", async () => {
   const { issuer, verifier, prover } = await world();
   const auth = usso(verifier);
   const inner = usso(verifier).require()((user) => new Response(user.sub));

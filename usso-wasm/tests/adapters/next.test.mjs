@@ -92,7 +92,7 @@ test("a middleware lets on who may pass, and answers the others", async () => {
   assert.deepEqual(await ask(undefined), [401, null]);
 });
 
-test("what a cookie opened behind a middleware is not kept, since Next lets the middleware say so", async () => {
+test("what a cookie opened behind a middleware is not kept", async () => {
   const { issuer, verifier } = await world();
   const auth = usso(verifier);
   const headers = { cookie: `usso-access-token=${await issuer.mint()}` };

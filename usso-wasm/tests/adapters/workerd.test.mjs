@@ -44,7 +44,7 @@ function start({ OPTIONS }) {
 
 const resolveDir = fileURLToPath(new URL(".", import.meta.url));
 
-test("in an edge worker an upgrade goes through the guards, and a refused one does not", async () => {
+test("in an edge worker a good upgrade passes the guards and a refused one does not", async () => {
   const { issuer } = await world();
   const OPTIONS = { ...issuer.options, cookie: "token", allowOrigins: ["https://app.example"] };
   const entry = { stdin: { contents: WORKER, resolveDir, sourcefile: "worker.mjs" } };

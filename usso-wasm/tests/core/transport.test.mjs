@@ -124,6 +124,36 @@ test("the answer of a request that was given up changes nothing any more", async
   await refused(verifier.verify(await stranger.mint({ iss: own.url })), "token.signature");
 });
 
+test("a late answer is not taken for that to the next request", async (t) => {
+  const own = await issuer(t);
+  const sent = [];
+  const verifier = createVerifier({
+    issuer: own.url,
+    audience: own.options.audience,
+    fetch: (url) => new Promise((resolve) => sent.push({ url, answer: (it) => resolve(Response.json(it)) })),
+  });
+  const token = await own.mint();
+  const [first, second] = [verifier.verify(token), verifier.verify(token)];
+  const discovery = { issuer: own.url, jwks_uri: own.options.jwksUrl };
+  while (sent.length < 2) {
+    mock.timers.tick(1000);
+    await new Promise(setImmediate);
+  }
+  sent[1].answer(discovery);
+  await until(() => sent.length === 3);
+  assert.equal(sent[2].url, own.options.jwksUrl);
+  const stranger = await issuer(t);
+  sent[0].answer(stranger.jwks);
+  // Who was slower goes on where the other one is.
+  await until(() => sent.length === 4);
+  assert.equal(sent[3].url, own.options.jwksUrl);
+  sent[2].answer(own.jwks);
+  sent[3].answer(own.jwks);
+  assert.equal((await second).sub, "user:1");
+  assert.equal((await first).sub, "user:1");
+  await refused(verifier.verify(await stranger.mint({ iss: own.url })), "token.signature", 401);
+});
+
 test("a request that others may wait for is given to waitUntil", async (t) => {
   const own = await issuer(t);
   const verifier = createVerifier(own.options);

@@ -354,3 +354,41 @@ test("an older token of the session does not take the place of a newer one", asy
   await ear.waitForFunction((access) => words.at(-1).access === access, value);
   assert.equal((await accessToken(first)).value, value);
 });
+
+/** Has the page take the turn, until `release` is called there. */
+const takeTurn = (page, server) =>
+  page.evaluate((server) => new Promise((taken) => {
+    navigator.locks.request(`usso ${server}/api/sso/v1 `, () => {
+      taken();
+      return new Promise((resolve) => (window.release = resolve));
+    });
+  }), server);
+
+test("a sign-out does not end the session of somebody who signed in meanwhile", async (t) => {
+  const { context, options, pages: [page], gate } = await tabs(t, 1);
+  const other = await context.newPage();
+  await other.goto(`${w.site.origin("localhost")}/empty`);
+  await listenTo(other, options.server);
+  await takeTurn(other, options.server);
+  const leaving = signOut(page);
+  await other.waitForFunction(() => words.some(({ kind }) => kind === "out"));
+  await other.evaluate(() => {
+    const access = `e30.${btoa('{"sub":"user:later"}')}.x`;
+    const { era } = words.find(({ kind }) => kind === "out");
+    channel.postMessage({ kind: "token", era: era + 1, access, life: 900_000, since: Date.now() });
+  });
+  await waitForStatus(page, "signedIn");
+  await other.evaluate(() => release());
+  assert.deepEqual(await leaving, {});
+  assert.equal(await userOf(page), "user:later");
+  assert.equal(gate.count("/auth/logout"), 0);
+});
+
+test("a sign-out does not wait for a tab that never gives way", async (t) => {
+  const { context, options, pages: [page], gate } = await tabs(t, 1);
+  const other = await context.newPage();
+  await other.goto(`${w.site.origin("localhost")}/empty`);
+  await takeTurn(other, options.server);
+  assert.deepEqual(await signOut(page), {});
+  assert.equal(gate.count("/auth/logout"), 1);
+});

@@ -75,8 +75,9 @@ async function api(site, request, response) {
   const { method, url, headers } = request;
   const allowed = {
     "access-control-allow-origin": headers.origin ?? "*",
-    "access-control-allow-headers": "authorization, content-type",
-    "access-control-allow-methods": "*",
+    "access-control-allow-credentials": "true",
+    "access-control-allow-headers": "authorization, content-type, accept",
+    "access-control-allow-methods": "GET, POST, PUT",
   };
   if (method === "OPTIONS") return response.writeHead(204, allowed).end();
   site.calls.push({ method, url, authorization: headers.authorization, body });
