@@ -49,8 +49,13 @@ impl Fields {
 
     /// Reads a list of texts; empty if it is absent.
     pub(crate) fn texts(&mut self, name: &str) -> Vec<String> {
-        let items = self.list(name).unwrap_or_default();
-        self.all_texts(name, items)
+        self.texts_if_any(name).unwrap_or_default()
+    }
+
+    /// Reads a list of texts if it is there; an empty list is not absence.
+    pub(crate) fn texts_if_any(&mut self, name: &str) -> Option<Vec<String>> {
+        let items = self.list(name)?;
+        Some(self.all_texts(name, items))
     }
 
     /// Requires that the items of the list `name` are texts.

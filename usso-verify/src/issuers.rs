@@ -108,6 +108,7 @@ impl Issuers {
 pub(crate) trait Family: Send + Sync {
     fn text(&self) -> &str;
 
+    /// Finds a tenant's issuer; `None` if there is no such tenant.
     fn find(&self, name: &str, now: u64) -> Option<Result<Arc<Issuer>, VerifyError>>;
 
     fn clear(&self);
@@ -146,8 +147,6 @@ impl Pattern {
         let found = Cache::with_options(options, UnitWeighter, hash, pushed.clone());
         Ok(Self { text, before, after, capacity, resolve, found, pushed, pace })
     }
-
-    /// Finds a tenant's issuer; `None` if there is no such tenant.
 
     /// Takes a new tenant in, at most as many in half a minute as are kept.
     fn make(&self, tenant: &str, issuer: Issuer, now: u64) -> Result<Arc<Issuer>, VerifyError> {

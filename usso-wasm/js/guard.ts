@@ -43,10 +43,6 @@ export function neededOf(wanted: readonly unknown[]): Needed {
   }
   const needed: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(given)) {
-    if (!NAMES.has(name)) throw invalid(`a route cannot need \`${name}\``);
-    if (value === undefined || value === "" || (Array.isArray(value) && value.length === 0)) {
-      throw invalid(`\`${name}\` of what a route needs is empty`);
-    }
     needed[name] = Array.isArray(value) ? [...value] : value;
   }
   try {
@@ -136,7 +132,5 @@ function listOf(names: string): string[] {
     .map((name) => name.trim())
     .filter((name) => name !== "");
 }
-
-const NAMES = new Set(["scope", "role", "tenant", "workspace", "service", "maxAge", "acr"]);
 /** Verdicts live as long as their request and verifier. */
 const VERDICTS = new WeakMap<Verifier, WeakMap<object, Verdict>>();

@@ -31,7 +31,8 @@ export interface SessionOptions {
   server: string;
   /**
    * The tenant, by id or short name, sent as `X-Tenant-ID`. The cookie is then one for all tenants
-   * of the server: put the tenant into `server` where a user may be signed in to several at once.
+   * of the server, and pages of another origin need the default tenant's leave, too (preflights do
+   * not name the tenant): put the tenant into `server` where either matters.
    */
   tenant?: string;
   /** To which origins `fetch` sends the token. Default: the page's own and the server's. */

@@ -109,9 +109,12 @@ export function configuration(options: VerifierOptions): string {
 
 /** Puts the names of settings in a message as they are written here. */
 export function inCamelCase(message: string): string {
-  return message.replace(/`[a-z_]+`/g, (name) =>
-    name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()),
-  );
+  return message
+    .replace("`token_types`", "`typ`")
+    .replace("`allow_loopback_http`", "`danger_allow_http`")
+    .replace(/`[a-z_]+`/g, (name) =>
+      name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()),
+    );
 }
 
 function issuerConfiguration(issuer: unknown): object {

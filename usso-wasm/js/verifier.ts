@@ -294,26 +294,28 @@ function textOf(token: unknown): string {
   return typeof token === "string" ? token : "";
 }
 
+/** Writes what is needed. A name that is misspelt must not let everybody in. */
 function ruleOf(needed: Needed, params: Readonly<Record<string, string>> | undefined): string {
-  const { scope, role, tenant, workspace, service, maxAge, acr } = needed;
-  if ([scope, role, tenant, workspace, service, maxAge, acr].some(isLost)) {
-    throw new UssoError("call.invalid", "what is needed is null or no number", 500);
+  const rule: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(needed)) {
+    if (OTHERS.has(name)) continue;
+    const written = WRITTEN.get(name);
+    if (written === undefined) throw misused(`a caller cannot need \`${name}\``);
+    if (value === "" || value === undefined || isLost(value) || isEmpty(value)) {
+      throw misused(`\`${name}\` of what is needed is empty`);
+    }
+    rule[written] = LISTS.has(name) && typeof value === "string" ? [value] : value;
   }
-  const rule = {
-    scopes: listOf(scope),
-    roles: listOf(role),
-    tenant,
-    workspace,
-    service,
-    max_age: maxAge,
-    acr: listOf(acr),
-  };
   const json = JSON.stringify(rule);
   return json === "{}" || params === undefined ? json : JSON.stringify({ ...rule, parameters: params });
 }
 
-function listOf(items: string | readonly string[] | undefined): readonly string[] | undefined {
-  return typeof items === "string" ? [items] : items;
+function isEmpty(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0;
+}
+
+function misused(message: string): UssoError {
+  return new UssoError("call.invalid", message, 500);
 }
 
 function questionOf(question: Question) {
@@ -325,6 +327,20 @@ function questionOf(question: Question) {
     signature: question.signature() as Uint8Array<ArrayBuffer>,
   };
 }
+
+/** What is needed, and how the verifier in WebAssembly calls it. */
+const WRITTEN: ReadonlyMap<string, string> = new Map([
+  ["scope", "scopes"],
+  ["role", "roles"],
+  ["tenant", "tenant"],
+  ["workspace", "workspace"],
+  ["service", "service"],
+  ["maxAge", "max_age"],
+  ["acr", "acr"],
+]);
+const LISTS = new Set(["scope", "role", "acr"]);
+/** Options that need nothing of a caller. */
+const OTHERS = new Set(["nonce", "params", "waitUntil"]);
 
 const NO_REQUEST: RequestHead = { method: "GET", target: "/", headers: [] };
 /** Keys, their replacement, the token's signature for each, and that of a proof. */

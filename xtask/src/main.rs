@@ -9,12 +9,14 @@
 )]
 
 mod dependencies;
+mod javascript;
 mod prerequisites;
 mod process;
 mod python;
 mod spdx;
 mod steps;
 mod structure;
+mod verdicts;
 mod wasm;
 
 use std::path::PathBuf;
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
 
 fn answer(request: Request, root: &std::path::Path) -> Result<(), String> {
     match request {
+        Request::Bench(passed_on) if passed_on == ["javascript"] => javascript::bench(root),
         Request::Bench(passed_on) if passed_on == ["python"] => python::bench(root),
         Request::Bench(passed_on) => {
             let mut arguments = vec!["run", "--release", "-p", "usso-benches", "--"];

@@ -9,7 +9,8 @@ use std::process::Command;
 use std::{env, fs};
 
 use crate::prerequisites::{self, Place};
-use crate::process;
+use crate::process::{self, target};
+use crate::verdicts;
 
 /// Builds the wheel for every Python from 3.10 on: one file, for Linux with glibc 2.17 or later.
 pub(crate) fn wheel(root: &Path) -> Result<(), String> {
@@ -38,6 +39,7 @@ pub(crate) fn test(root: &Path) -> Result<(), String> {
     let (package, target) = (root.join(PACKAGE), target(root));
     let wheel = built(&target.join("wheels"))?;
     process::cargo(root, &["build", "-p", "usso-server"], &[])?;
+    let verdicts = verdicts::write(root)?;
     for python in pythons()? {
         let folder = target.join("python").join(&python.version);
         if folder.is_dir() {
@@ -48,7 +50,7 @@ pub(crate) fn test(root: &Path) -> Result<(), String> {
         let program = environment.join("bin/python");
         let tests = |command: &mut Command| {
             command.current_dir(&package).env("USSO_SERVER", target.join("debug/usso-server"));
-            run(command, &target)
+            run(command.env("USSO_VERDICTS", &verdicts), &target)
         };
         tests(Command::new(&program).args(["-m", "pytest", "-q"]))?;
     }
@@ -182,10 +184,6 @@ fn run(command: &mut Command, target: &Path) -> Result<(), String> {
     let name = command.get_program().display().to_string();
     let status = command.status().map_err(|error| format!("{name} did not start: {error}"))?;
     if status.success() { Ok(()) } else { Err(format!("{name} ended with {status}")) }
-}
-
-fn target(root: &Path) -> PathBuf {
-    root.join(env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
 }
 
 fn install_line() -> &'static str {

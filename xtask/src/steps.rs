@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::{dependencies, prerequisites, process, python, structure, wasm};
+use crate::{dependencies, javascript, prerequisites, process, python, structure, wasm};
 
 /// Which short command runs a step besides `test`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +27,7 @@ pub(crate) enum Work {
 #[derive(Debug, PartialEq)]
 pub(crate) enum Check {
     Dependencies,
+    JavaScript,
     Prerequisites,
     Python,
     Structure,
@@ -112,7 +113,7 @@ pub(crate) const STEPS: &[Step] = &[
     },
     Step {
         name: "wasm",
-        about: "usso-verify without features builds for WebAssembly",
+        about: "the npm package with its WebAssembly, into target/npm",
         group: Group::Other,
         work: Work::Own(Check::Wasm),
     },
@@ -133,6 +134,12 @@ pub(crate) const STEPS: &[Step] = &[
         about: "style, types and tests of the Python package, with the wheel and each Python found",
         group: Group::Other,
         work: Work::Own(Check::Python),
+    },
+    Step {
+        name: "javascript",
+        about: "types and tests of the npm package, in Node, an edge worker and a browser",
+        group: Group::Other,
+        work: Work::Own(Check::JavaScript),
     },
     Step {
         name: "doc",
@@ -172,6 +179,7 @@ fn work(root: &Path, work: &Work) -> Result<(), String> {
     match work {
         Work::Cargo(arguments, environment) => process::cargo(root, arguments, environment),
         Work::Own(Check::Dependencies) => dependencies::run(root),
+        Work::Own(Check::JavaScript) => javascript::test(root),
         Work::Own(Check::Prerequisites) => prerequisites::run(),
         Work::Own(Check::Structure) => structure::run(root),
         Work::Own(Check::Python) => python::test(root),

@@ -1,47 +1,72 @@
-//! The check that `usso-verify` builds for WebAssembly, where nothing of C and no clock is.
+//! The WebAssembly of the npm package, and the JavaScript beside it.
 //!
-//! 1. The compiler in use, if it has the target.
-//! 2. Under CI: the same after rustup added the target.
-//! 3. Where apt is: Debian's compiler for browsers, unpacked inside the repository's own target
-//!    folder and kept there, with the standard library built from its source. Remove the folder
-//!    `wasm-toolchain` to fetch a newer one.
+//! The standard library is built along: without messages for panics, which nobody would see, the
+//! package is a tenth smaller. Stable compilers do that only when told that they may.
+//!
+//! 1. The compiler in use, if the source of its library is there.
+//! 2. Under CI: the same after rustup added the source.
+//! 3. Where apt is: Debian's compiler for browsers and its source, unpacked inside the repository's own
+//!    target folder and kept there. Remove the folder `wasm-toolchain` to fetch a newer one.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
+use crate::javascript;
 use crate::prerequisites::{self, Place};
 use crate::process;
 
-/// Builds the crate as far as the types are checked; a warning is an error.
+/// Builds the npm package into `target/npm`; a warning is an error.
 pub(crate) fn run(root: &Path) -> Result<(), String> {
-    let target = root.join(env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()));
+    let target = process::target(root);
+    let made = target.join("npm-bindings");
+    let wasm = build(root, &target)?;
+    let (input, folder) = (wasm.display().to_string(), made.display().to_string());
+    process::cargo(root, &["run", "-q", "-p", "usso-bindgen", "--", &input, &folder], &[])?;
+    javascript::pack(root, &made)
+}
+
+/// Compiles; gives the file.
+fn build(root: &Path, target: &Path) -> Result<PathBuf, String> {
     let toolchain = target.join("wasm-toolchain");
     let place = prerequisites::here();
     let may_add = place == Place::Ci && !toolchain.is_dir();
-    if has_target() || (may_add && process::shell(root, ADD_TARGET).is_ok() && has_target()) {
-        return process::cargo(root, &[CHECK, DENY_WARNINGS].concat(), &[]);
-    }
-    if !toolchain.is_dir() {
-        fetch(&toolchain, place).map_err(|reason| format!("{reason}\n{ADD_TARGET}"))?;
-    }
-    let variables = variables(&toolchain, env::consts::ARCH);
-    let variables = variables.each_ref().map(|(name, value)| (*name, value.as_str()));
-    process::cargo(root, &[CHECK, BUILD_STD, DENY_WARNINGS].concat(), &variables)
+    let mut variables = vec![
+        // Building the standard library is still unstable.
+        ("RUSTC_BOOTSTRAP", "1".to_owned()),
+        ("CARGO_ENCODED_RUSTFLAGS", FLAGS.join("\x1f")),
+    ];
+    let folder = if has_source() || (may_add && add_source(root) && has_source()) {
+        target.join("wasm")
+    } else {
+        if !toolchain.is_dir() {
+            fetch(&toolchain, place).map_err(|reason| format!("{reason}\n{ADD_SOURCE}"))?;
+        }
+        variables.extend(compiler(&toolchain, env::consts::ARCH));
+        toolchain.join("target")
+    };
+    variables.push(("CARGO_TARGET_DIR", folder.display().to_string()));
+    let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    process::cargo(root, BUILD, &variables)?;
+    Ok(folder.join(TARGET).join("wasm/usso_wasm.wasm"))
 }
 
-fn has_target() -> bool {
+fn add_source(root: &Path) -> bool {
+    process::shell(root, ADD_SOURCE).is_ok()
+}
+
+fn has_source() -> bool {
     let program = env::var_os("RUSTC").unwrap_or_else(|| OsString::from("rustc"));
-    let mut command = Command::new(program);
-    command.args(["--print", "target-libdir", "--target", TARGET]);
-    process::output(&mut command).is_ok_and(|folder| Path::new(folder.trim_end()).is_dir())
+    let sysroot = process::output(Command::new(program).args(["--print", "sysroot"]));
+    let library = "lib/rustlib/src/rust/library/Cargo.lock";
+    sysroot.is_ok_and(|sysroot| Path::new(sysroot.trim_end()).join(library).is_file())
 }
 
 /// Unpacks Debian's compiler and the source of its standard library.
 fn fetch(toolchain: &Path, place: Place) -> Result<(), String> {
-    eprintln!("no standard library for {TARGET}: fetching one, 140 MB, into the target folder");
+    eprintln!("no source of the standard library: fetching one, 140 MB, into the target folder");
     if place == Place::Ci {
         // May fail: the lists of packages that are already there will do.
         let _ = process::shell(Path::new("."), "apt-get update");
@@ -80,36 +105,33 @@ fn wanted<'c>(closure: &'c str, installed: &str, least: &str) -> Result<Vec<&'c 
     Ok(closure.into_iter().filter(|name| is_own(name) || !installed.contains(name)).collect())
 }
 
-/// The variables that make cargo use the unpacked compiler and nothing built by another.
-fn variables(toolchain: &Path, architecture: &str) -> [(&'static str, String); 4] {
+/// The variables that make cargo use the unpacked compiler.
+fn compiler(toolchain: &Path, architecture: &str) -> [(&'static str, String); 2] {
     let inside = |path: &str| toolchain.join(path).display().to_string();
     let libraries =
         ["usr/lib", "lib"].map(|lib| inside(&format!("{lib}/{architecture}-linux-gnu")));
-    [
-        ("CARGO_TARGET_DIR", inside("target")),
-        ("LD_LIBRARY_PATH", libraries.join(":")),
-        ("RUSTC", inside("usr/bin/rustc")),
-        // Building the standard library is still unstable.
-        ("RUSTC_BOOTSTRAP", "1".to_owned()),
-    ]
+    [("LD_LIBRARY_PATH", libraries.join(":")), ("RUSTC", inside("usr/bin/rustc"))]
 }
 
 const TARGET: &str = "wasm32-unknown-unknown";
-const ADD_TARGET: &str = "rustup target add wasm32-unknown-unknown";
+const ADD_SOURCE: &str = "rustup component add rust-src";
 
-/// As `cargo check`, which takes no arguments for the compiler.
-const CHECK: &[&str] = &[
-    "rustc",
-    "--profile=check",
-    "-p=usso-verify",
-    "--lib",
-    "--no-default-features",
+const BUILD: &[&str] = &[
+    "build",
+    "-p=usso-wasm",
+    "--profile=wasm",
     "--target=wasm32-unknown-unknown",
+    "-Zbuild-std=std,panic_abort",
+    "-Zbuild-std-features=optimize_for_size",
 ];
-/// Not optimised: it is built to be checked against, not to run.
-const BUILD_STD: &[&str] =
-    &["-Zbuild-std=std,panic_abort", "--config=profile.dev.package.\"*\".opt-level=0"];
-const DENY_WARNINGS: &[&str] = &["--", "-Dwarnings"];
+/// A panic ends the program at once: there is nobody to tell why.
+const FLAGS: &[&str] = &[
+    "-Dwarnings",
+    "-Zunstable-options",
+    "-Cpanic=immediate-abort",
+    "-Zlocation-detail=none",
+    "--cfg=sha2_backend_soft=\"compact\"",
+];
 
 const CLOSURE: &[&str] = &["depends", "--recurse", "--important", "rustc-web", "rust-web-src"];
 const INSTALLED: &[&str] = &["--show", "--showformat", "${Package}\n"];
@@ -145,11 +167,9 @@ mod tests {
     }
 
     #[test]
-    fn what_the_unpacked_compiler_builds_stays_with_it() {
-        let variables = variables(Path::new("/r/target/wasm-toolchain"), "x86_64");
+    fn the_unpacked_compiler_runs_with_its_own_libraries() {
+        let variables = compiler(Path::new("/r/target/wasm-toolchain"), "x86_64");
         let inside = |value: &str| value.starts_with("/r/target/wasm-toolchain/");
-        let (bootstrap, paths) = variables.split_last().unwrap();
-        assert_eq!(bootstrap.0, "RUSTC_BOOTSTRAP");
-        assert!(paths.iter().all(|(_, value)| value.split(':').all(inside)), "{paths:?}");
+        assert!(variables.iter().all(|(_, value)| value.split(':').all(inside)), "{variables:?}");
     }
 }

@@ -47,7 +47,8 @@ fn message(algorithm: Algorithm, number: u32) -> String {
     let alg = algorithm.as_str();
     let header = format!(r#"{{"alg":"{alg}","kid":"{KID}","typ":"at+jwt"}}"#);
     let claims = format!(
-        r#"{{"iss":"https://sso.example","sub":"user:1","aud":"api","exp":4000000000,"iat":1750000000,"jti":"e{number}","token_type":"access"}}"#
+        r#"{{"iss":"https://sso.example","sub":"user:1","aud":"api","exp":4000000000,{}"jti":"e{number}"}}"#,
+        r#""iat":1750000000,"token_type":"access","#,
     );
     format!("{}.{}", b64(header), b64(claims))
 }

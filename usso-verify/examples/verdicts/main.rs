@@ -3,9 +3,9 @@
 //! `cargo run -p usso-verify --features testing --example verdicts -- target/verdicts.json`
 //!
 //! The file is an object: `now` and `later` are times in seconds; each of `cases` has a `name`, a
-//! `config` as [`Setup`](usso_verify::call::Setup) reads it and `verdicts`, triples of a token and what
-//! becomes of it at both times: a code, or `accepted`. No verdict changes between `later` and 2090.
-//! `refused` has configurations that are refused, with their codes.
+//! `config` as [`Setup`](usso_verify::call::Setup) reads it and `verdicts`, triples of a token and
+//! what becomes of it at both times: a code, or `accepted`. No verdict changes between `later` and
+//! 2090. `refused` has configurations that are refused, with their codes.
 
 #![allow(
     clippy::unwrap_used,

@@ -88,7 +88,7 @@ struct GuardSetup {
 #[derive(Debug)]
 struct IssuerSetup {
     issuer: String,
-    audience: Vec<String>,
+    audience: Option<Vec<String>>,
     any_audience: bool,
     keys: Option<KeySet>,
     location: Location,
@@ -280,16 +280,15 @@ impl IssuerSetup {
         policy: &Policy,
         source: &mut impl FnMut(&str, Location, Policy) -> Result<Box<dyn KeySource>, SetupError>,
     ) -> Result<Issuer, Refusal> {
-        let keys = match self.keys {
-            Some(keys) => Box::new(Arc::new(keys)),
-            None => {
-                let source = source(&self.issuer, self.location, policy.clone());
-                source.map_err(Refusal::config)?
-            }
+        let keys = if let Some(keys) = self.keys {
+            Box::new(Arc::new(keys))
+        } else {
+            let source = source(&self.issuer, self.location, policy.clone());
+            source.map_err(Refusal::config)?
         };
         let mut issuer = Issuer::new(self.issuer, keys).profile(self.profile);
-        if !self.audience.is_empty() {
-            issuer = issuer.audiences(self.audience);
+        if let Some(audience) = self.audience {
+            issuer = issuer.audiences(audience);
         }
         if self.any_audience {
             issuer = issuer.any_audience();
@@ -305,14 +304,13 @@ impl IssuerSetup {
 }
 
 /// Reads one name or a list of them.
-fn audience(fields: &mut Fields) -> Vec<String> {
-    match fields.value("audience") {
-        Some(Value::String(one)) => vec![one],
-        Some(Value::Array(many)) => fields.all_texts("audience", many),
-        None => Vec::new(),
-        Some(_) => {
+fn audience(fields: &mut Fields) -> Option<Vec<String>> {
+    match fields.value("audience")? {
+        Value::String(one) => Some(vec![one]),
+        Value::Array(many) => Some(fields.all_texts("audience", many)),
+        _ => {
             fields.refuse("`audience` is neither text nor a list");
-            Vec::new()
+            None
         }
     }
 }

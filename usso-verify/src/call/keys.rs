@@ -77,13 +77,12 @@ pub(super) enum Asking {
 
 impl KeysSetup {
     pub(super) fn of(mut fields: Fields) -> Self {
-        let audience = fields.texts("audience");
         let setup = Self {
             issuer: fields.needed_text("issuer"),
             verify_url: fields.text("verify_url"),
             local: fields.flag("local"),
             danger_allow_http: fields.flag("danger_allow_http"),
-            audience: (!audience.is_empty()).then_some(audience),
+            audience: fields.texts_if_any("audience"),
             prefixes: fields.texts("prefixes"),
             tenant: fields.text("tenant"),
             required_claims: known_claims(&mut fields),

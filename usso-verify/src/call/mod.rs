@@ -375,8 +375,10 @@ impl Calls {
     /// Has the platform verify the signature of a proof, if that is why it is not good.
     fn refused_or_asked(&self, presented: &Presented<'_>, error: VerifyError) -> Answer {
         let unasked = || {
-            let proven = presented.dpop.filter(|_| presented.signatures.proof.is_none())?;
-            self.verifier.dpop().left_to_platform(proven.proof)
+            let (signatures, proof) = (&presented.signatures, presented.dpop?.proof);
+            let (key, message, signature) = self.verifier.dpop().left_to_platform(proof)?;
+            let verdict = signatures.judge(signatures.proof, &key, &message, &signature);
+            verdict.is_none().then_some((key, message, signature))
         };
         match error {
             VerifyError::Dpop(dpop::Error::Signature) => match unasked() {

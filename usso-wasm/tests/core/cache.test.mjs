@@ -16,7 +16,9 @@ test("the same token gives the same object, on every way", async (t) => {
   assert.equal(await verifier.verify(token), user);
   assert.equal(verifier.verifySync(token), user);
   assert.equal(await verifier.verify(token, {}), user);
-  const request = new Request("http://api.example/", { headers: { authorization: `Bearer ${token}` } });
+  const request = new Request("http://api.example/", {
+    headers: { authorization: `Bearer ${token}` },
+  });
   assert.equal(await verifier.authenticate(request), user);
   assert.equal(await verifier.require(request), user);
   assert.equal(verifier.cachedTokens, 1);
@@ -63,7 +65,12 @@ test("a remembered token is not good before its time, when the clock is set back
 test("a clock that tells nonsense lets nobody in", async (t) => {
   const own = await issuer(t);
   for (const now of [NaN, Infinity, -Infinity, -1, 1e300, undefined, "x", {}]) {
-    const verifier = createVerifier({ ...own.options, jwksUrl: undefined, jwks: own.jwks, now: () => now });
+    const verifier = createVerifier({
+      ...own.options,
+      jwksUrl: undefined,
+      jwks: own.jwks,
+      now: () => now,
+    });
     const token = await own.mint({ nbf: 1_700_000_000 });
     await assert.rejects(verifier.verify(token), { name: "UssoError" }, `${now}`);
   }
@@ -115,8 +122,15 @@ test("ever more tokens take bounded memory", async (t) => {
   const { publicKey, privateKey } = generateKeyPairSync("ed25519");
   const jwk = { ...publicKey.export({ format: "jwk" }), kid: "k1" };
   const entries = 500;
-  const verifier = createVerifier({ ...own.options, jwksUrl: undefined, jwk, tokenCache: { entries } });
-  const good = JSON.parse(Buffer.from((await own.mint({ x: "x".repeat(3000) })).split(".")[1], "base64url"));
+  const verifier = createVerifier({
+    ...own.options,
+    jwksUrl: undefined,
+    jwk,
+    tokenCache: { entries },
+  });
+  const good = JSON.parse(
+    Buffer.from((await own.mint({ x: "x".repeat(3000) })).split(".")[1], "base64url"),
+  );
   const header = Buffer.from('{"alg":"EdDSA","kid":"k1","typ":"at+jwt"}').toString("base64url");
   const next = (jti) => {
     const message = `${header}.${Buffer.from(JSON.stringify({ ...good, jti })).toString("base64url")}`;
@@ -135,7 +149,8 @@ test("ever more tokens take bounded memory", async (t) => {
 test("the cache is bounded in bytes too", async (t) => {
   const own = await issuer(t);
   const verifier = createVerifier({ ...own.options, tokenCache: { bytes: 100_000 } });
-  for (let at = 0; at < 200; at += 1) await verifier.verify(await own.mint({ x: "x".repeat(3000) }));
+  for (let at = 0; at < 200; at += 1)
+    await verifier.verify(await own.mint({ x: "x".repeat(3000) }));
   assert.ok(verifier.cachedTokens > 0 && verifier.cachedTokens < 40, `${verifier.cachedTokens}`);
 });
 
@@ -160,7 +175,12 @@ test("what is cut off, changed or another issuer's is not taken in", async (t) =
   await mine.verify(await own.mint());
   await theirs.verify(await other.mint());
   const good = mine.exportKeys(own.url);
-  const wrong = [theirs.exportKeys(other.url), new Uint8Array(), new Uint8Array(10_000), Buffer.from("{}")];
+  const wrong = [
+    theirs.exportKeys(other.url),
+    new Uint8Array(),
+    new Uint8Array(10_000),
+    Buffer.from("{}"),
+  ];
   wrong.push(Buffer.from("null"), Buffer.from([0xff, 0xfe]), Buffer.concat([good, good]));
   for (let length = 0; length < good.length; length += 7) wrong.push(good.subarray(0, length));
   const fresh = createVerifier(own.options);

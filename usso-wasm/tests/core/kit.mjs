@@ -1,4 +1,4 @@
-/** An issuer on loopback whose keys and tokens are made by `jose`: nothing here shares code with the package. */
+/** An issuer on loopback by `jose`: nothing here shares code with the package. */
 
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
@@ -53,7 +53,10 @@ class Issuer {
     const { publicKey, privateKey } = await generateKeyPair(this.algorithm, { extractable: true });
     const kid = `k${this.#signers.size + 1}`;
     this.#signers.set(kid, privateKey);
-    this.keys = [...this.keys, { ...(await exportJWK(publicKey)), alg: this.algorithm, use: "sig", kid }];
+    this.keys = [
+      ...this.keys,
+      { ...(await exportJWK(publicKey)), alg: this.algorithm, use: "sig", kid },
+    ];
     this.kid = kid;
     return kid;
   }
@@ -93,7 +96,13 @@ function good(iss) {
   const now = Math.floor(Date.now() / 1000);
   number += 1;
   return {
-    iss, sub: "user:1", aud: AUDIENCE, iat: now, exp: now + 900, jti: `t${number}`, token_type: "access",
+    iss,
+    sub: "user:1",
+    aud: AUDIENCE,
+    iat: now,
+    exp: now + 900,
+    jti: `t${number}`,
+    token_type: "access",
   };
 }
 

@@ -83,7 +83,13 @@ test("keys come over https, or from this machine", async (t) => {
 });
 
 test("a setting that is undefined is as one that is left out", async (t) => {
-  const nothing = { leeway: undefined, tenant: undefined, typ: undefined, tokenCache: undefined, realm: undefined };
+  const nothing = {
+    leeway: undefined,
+    tenant: undefined,
+    typ: undefined,
+    tokenCache: undefined,
+    realm: undefined,
+  };
   nothing.fetch = nothing.now = nothing.algorithms = nothing.jwksUrl = undefined;
   const { own, verifier } = await made(t, nothing);
   assert.equal((await verifier.verify(await own.mint())).sub, "user:1");
@@ -91,7 +97,12 @@ test("a setting that is undefined is as one that is left out", async (t) => {
 
 test("what is changed after the verifier was made changes nothing", async (t) => {
   const own = await issuer(t);
-  const options = { ...own.options, jwksUrl: undefined, jwks: { keys: [...own.keys] }, audience: [AUDIENCE] };
+  const options = {
+    ...own.options,
+    jwksUrl: undefined,
+    jwks: { keys: [...own.keys] },
+    audience: [AUDIENCE],
+  };
   const verifier = createVerifier(options);
   options.audience.push("other");
   options.jwks.keys.length = 0;
@@ -113,24 +124,44 @@ const soon = (seconds) => Math.floor(Date.now() / 1000) + seconds;
 /** Settings, claims and header of a token that is good with them, and what is refused with them. */
 const HEEDED = {
   audience: [{ audience: ["a", "b"] }, { aud: "b" }, {}, { aud: "c" }, {}, "token.audience"],
-  anyAudience: [{ audience: undefined, anyAudience: true }, { aud: "c" }, {}, { exp: 1 }, {}, "token.expired"],
+  anyAudience: [
+    { audience: undefined, anyAudience: true },
+    { aud: "c" },
+    {},
+    { exp: 1 },
+    {},
+    "token.expired",
+  ],
   profile: [{ profile: "usso_legacy" }, {}, { typ: "JWT" }, {}, { typ: "logout+jwt" }, "token.typ"],
   algorithms: [{ algorithms: ["EdDSA"] }, {}, {}, {}, { alg: undefined }, undefined],
   typ: [{ profile: "custom", typ: ["x+jwt"] }, {}, { typ: "x+jwt" }, {}, {}, "token.typ"],
   tokenType: [{ tokenType: "special" }, { token_type: "special" }, {}, {}, {}, "token.token_type"],
   tokenTypeIfAny: [
     { profile: "custom", typ: ["at+jwt"], tokenTypeIfAny: "access" },
-    { token_type: undefined }, {}, { token_type: "refresh" }, {}, "token.token_type",
+    { token_type: undefined },
+    {},
+    { token_type: "refresh" },
+    {},
+    "token.token_type",
   ],
   tenant: [{ tenant: "t1" }, { tenant_id: "t1" }, {}, { tenant_id: "t2" }, {}, "token.tenant"],
-  requiredClaims: [{ requiredClaims: ["email"] }, { email: "a@b.example" }, {}, {}, {}, "token.claim_missing"],
+  requiredClaims: [
+    { requiredClaims: ["email"] },
+    { email: "a@b.example" },
+    {},
+    {},
+    {},
+    "token.claim_missing",
+  ],
   maxAge: [{ maxAge: 600 }, { iat: soon(-300) }, {}, { iat: soon(-700) }, {}, "token.too_old"],
   maxLifetime: [{ maxLifetime: 1000 }, {}, {}, { exp: soon(5000) }, {}, "token.lifetime"],
   leeway: [{ leeway: 100 }, { exp: soon(-80) }, {}, { exp: soon(-110) }, {}, "token.expired"],
   maxTokenBytes: [{ maxTokenBytes: 600 }, {}, {}, { x: "x".repeat(600) }, {}, "token.too_large"],
 };
 
-for (const [name, [more, goodClaims, goodHeader, badClaims, badHeader, code]] of Object.entries(HEEDED)) {
+for (const [name, [more, goodClaims, goodHeader, badClaims, badHeader, code]] of Object.entries(
+  HEEDED,
+)) {
   test(`the setting ${name} is heeded`, async (t) => {
     const { own, verifier } = await made(t, more);
     assert.equal((await verifier.verify(await own.mint(goodClaims, goodHeader))).sub, "user:1");
@@ -157,7 +188,10 @@ test("the key is the one key, whatever name tokens give it", async (t) => {
 test("an ID token is good with its nonce only", async (t) => {
   const own = await issuer(t);
   const verifier = createVerifier({ ...own.options, profile: "oidc_id_token", audience: "client" });
-  const token = await own.mint({ aud: "client", nonce: "n1", token_type: undefined }, { typ: "JWT" });
+  const token = await own.mint(
+    { aud: "client", nonce: "n1", token_type: undefined },
+    { typ: "JWT" },
+  );
   assert.equal((await verifier.verify(token, { nonce: "n1" })).sub, "user:1");
   await refused(verifier.verify(token, { nonce: "n2" }), "token.nonce", 401);
   await refused(() => verifier.verifySync(token, { nonce: "n2" }), "token.nonce", 401);
@@ -188,13 +222,20 @@ test("remembered tokens are verified again after as many seconds as are set", as
 });
 
 test("where the token is in a request is as it is set", async (t) => {
-  const { own, options, verifier } = await made(t, { realm: "files", resourceMetadata: "https://api.example/.well-known/x" });
+  const { own, options, verifier } = await made(t, {
+    realm: "files",
+    resourceMetadata: "https://api.example/.well-known/x",
+  });
   const token = await own.mint();
   const request = (headers) => ({ method: "GET", target: "/", headers: Object.entries(headers) });
-  const find = (more, headers) => createVerifier({ ...options, ...more }).authenticate(request(headers));
+  const find = (more, headers) =>
+    createVerifier({ ...options, ...more }).authenticate(request(headers));
   assert.equal((await find({}, { authorization: `Bearer ${token}` })).sub, "user:1");
   assert.equal((await find({ tokenHeader: "x-token" }, { "X-Token": token })).sub, "user:1");
-  assert.equal(await find({ tokenHeader: "x-token" }, { authorization: `Bearer ${token}` }), undefined);
+  assert.equal(
+    await find({ tokenHeader: "x-token" }, { authorization: `Bearer ${token}` }),
+    undefined,
+  );
   assert.equal(await find({}, { cookie: `token=${token}` }), undefined);
   const sent = { cookie: `token=${token}`, "sec-fetch-site": "same-origin" };
   assert.equal((await find({ cookie: "token" }, sent)).sub, "user:1");

@@ -18,11 +18,17 @@ test("the credential is found however the headers are given", async (t) => {
   const { verifier, token } = await made(t);
   const value = `Bearer ${token}`;
   const ways = [
-    ["Host", "x", "AUTHORIZATION", value], [["authorization", value]], new Headers({ authorization: value }),
-    new Map([["Authorization", value]]), Object.entries({ authorization: value }),
+    ["Host", "x", "AUTHORIZATION", value],
+    [["authorization", value]],
+    new Headers({ authorization: value }),
+    new Map([["Authorization", value]]),
+    Object.entries({ authorization: value }),
   ];
-  for (const headers of ways) assert.equal((await verifier.authenticate(head(headers))).sub, "user:1");
-  const request = new Request("https://api.example/files?x=1", { headers: { authorization: value } });
+  for (const headers of ways)
+    assert.equal((await verifier.authenticate(head(headers))).sub, "user:1");
+  const request = new Request("https://api.example/files?x=1", {
+    headers: { authorization: value },
+  });
   assert.equal((await verifier.require(request)).sub, "user:1");
 });
 
@@ -38,11 +44,18 @@ test("a line feed in a header starts no other header", async (t) => {
   const { verifier, token } = await made(t);
   const hidden = `authorization\nBearer ${token}`;
   const ways = [
-    ["x", `y\n${hidden}`], ["x", `y\n${hidden}\nz`], [`x\ny\nauthorization`, `Bearer ${token}`], [`x\n\n${hidden}\nz`, "w"],
+    ["x", `y\n${hidden}`],
+    ["x", `y\n${hidden}\nz`],
+    [`x\ny\nauthorization`, `Bearer ${token}`],
+    [`x\n\n${hidden}\nz`, "w"],
     [`\nauthorization`, `Bearer ${token}`],
   ];
   for (const headers of ways) {
-    assert.equal(await verifier.authenticate(head(headers)), undefined, JSON.stringify(headers).slice(0, 40));
+    assert.equal(
+      await verifier.authenticate(head(headers)),
+      undefined,
+      JSON.stringify(headers).slice(0, 40),
+    );
     assert.equal(await verifier.authenticate(head([headers])), undefined);
   }
 });
@@ -52,13 +65,17 @@ test("two credentials in one request are refused", async (t) => {
   const other = await own.mint({ sub: "user:2" });
   const twice = ["authorization", `Bearer ${token}`, "authorization", `Bearer ${other}`];
   await assert.rejects(verifier.authenticate(head(twice)), { name: "UssoError", status: 400 });
-  const joined = new Headers([["authorization", `Bearer ${token}`], ["authorization", `Bearer ${other}`]]);
+  const joined = new Headers([
+    ["authorization", `Bearer ${token}`],
+    ["authorization", `Bearer ${other}`],
+  ]);
   await assert.rejects(verifier.authenticate(head(joined)), { name: "UssoError", status: 400 });
 });
 
 test("what was let in by a header that caches do not know is answered for this caller only", async (t) => {
   const { verifier } = await made(t, { tokenHeader: "x-token" });
-  const answer = (headers, optional) => new Headers(verifier.responseHeaders(head(headers), optional));
+  const answer = (headers, optional) =>
+    new Headers(verifier.responseHeaders(head(headers), optional));
   assert.equal(answer(["x-token", "a.b.c"]).get("cache-control"), "private");
   assert.equal(answer(["cookie", "a=b"]).get("cache-control"), "private");
   assert.equal(answer([]).get("cache-control"), null);
@@ -68,13 +85,19 @@ test("what was let in by a header that caches do not know is answered for this c
 test("a refusal is answered as the request asks, and holds nothing of its token", async (t) => {
   const { own, verifier } = await made(t);
   const expired = await own.mint({ exp: 1 });
-  const error = await refused(verifier.require(head(["authorization", `Bearer ${expired}`])), "token.expired", 401);
+  const error = await refused(
+    verifier.require(head(["authorization", `Bearer ${expired}`])),
+    "token.expired",
+    401,
+  );
   const { status, headers, body } = error.response;
   assert.equal(status, 401);
   assert.equal(JSON.parse(body).error_code, "token.expired");
   for (const part of expired.split(".")) assert.ok(!JSON.stringify([headers, body]).includes(part));
   const denied = await refused(
-    verifier.require(head(["authorization", `Bearer ${await own.mint()}`]), { scope: "read:files" }),
+    verifier.require(head(["authorization", `Bearer ${await own.mint()}`]), {
+      scope: "read:files",
+    }),
     "access.scope",
     403,
   );

@@ -3,16 +3,34 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { checkAccess, explainAccess, hasSubsetScope, parseScope, scopeFilters, UssoError } from "usso";
+import {
+  checkAccess,
+  explainAccess,
+  hasSubsetScope,
+  parseScope,
+  scopeFilters,
+  UssoError,
+} from "usso";
 
 const MATCHES = [
-  ["files", "files", true], ["library/files", "files", true], ["media/library/files", "files", true],
-  ["media//files", "files", true], ["media//files", "media/library/files", true],
-  ["files", "library/files", true], ["*/files", "library/files", true], ["*//files", "library/files", true],
-  ["//files", "library/files", true], ["//files", "media/library/files", true],
-  ["media/files/*", "media/files/old", true], ["*/*/old", "media/files/old", true],
-  ["media/*/old", "media/images/old", true], ["files", "file", false], ["files", "files/old", false],
-  ["files", "media/files/old", false], ["media/files", "media/files/old", false], ["*/media/*", "old", false],
+  ["files", "files", true],
+  ["library/files", "files", true],
+  ["media/library/files", "files", true],
+  ["media//files", "files", true],
+  ["media//files", "media/library/files", true],
+  ["files", "library/files", true],
+  ["*/files", "library/files", true],
+  ["*//files", "library/files", true],
+  ["//files", "library/files", true],
+  ["//files", "media/library/files", true],
+  ["media/files/*", "media/files/old", true],
+  ["*/*/old", "media/files/old", true],
+  ["media/*/old", "media/images/old", true],
+  ["files", "file", false],
+  ["files", "files/old", false],
+  ["files", "media/files/old", false],
+  ["media/files", "media/files/old", false],
+  ["*/media/*", "old", false],
 ];
 
 for (const [granted, requested, expected] of MATCHES) {
@@ -62,16 +80,27 @@ test("all conditions of a scope must hold", () => {
 });
 
 test("of several resources one must meet the conditions", () => {
-  assert.equal(checkAccess(["read:files?uid=1"], "files", "read", [{ uid: "2" }, { uid: "1" }]), true);
+  assert.equal(
+    checkAccess(["read:files?uid=1"], "files", "read", [{ uid: "2" }, { uid: "1" }]),
+    true,
+  );
   assert.equal(checkAccess(["read:files?uid=1"], "files", "read", [{ uid: "2" }]), false);
 });
 
 test("a condition is met by what it stands for", () => {
   const table = [
-    ["a", "a", true], ["a", "b", false], ["a*", "abc", true], ["%2A", "*", true], ["%2A", "x", false], ["a%20b", "a b", true],
+    ["a", "a", true],
+    ["a", "b", false],
+    ["a*", "abc", true],
+    ["%2A", "*", true],
+    ["%2A", "x", false],
+    ["a%20b", "a b", true],
   ];
   for (const [condition, value, expected] of table) {
-    assert.equal(checkAccess([`read:files?k=${condition}`], "files", "read", { k: value, other: "x" }), expected);
+    assert.equal(
+      checkAccess([`read:files?k=${condition}`], "files", "read", { k: value, other: "x" }),
+      expected,
+    );
   }
 });
 
@@ -80,7 +109,10 @@ test("a scope has action, level, path and filters", () => {
   assert.deepEqual([action, path, { ...filters }], ["read", "media/files", { user_id: "a b" }]);
   assert.ok(level > 0 && level < 100);
   assert.ok(parseScope("*:*").level >= parseScope("delete:x").level);
-  assert.deepEqual({ ...parseScope("read:files?__proto__=1").filters }, JSON.parse('{"__proto__":"1"}'));
+  assert.deepEqual(
+    { ...parseScope("read:files?__proto__=1").filters },
+    JSON.parse('{"__proto__":"1"}'),
+  );
   assert.ok(Object.isFrozen(parseScope("read:x?a=b").filters));
 });
 
@@ -102,12 +134,21 @@ test("nothing granted is not the same as no limit", () => {
 
 test("a scope that grants more is no part of another", () => {
   const pairs = [
-    ["delete:files", "delete:media/files"], ["delete:*/files", "delete:media/files"], ["create:files", "read:files"],
-    ["read:files", "read:files?user_id=a"], ["read:files?user_id=*", "read:files?user_id=a"],
-    ["superadmin:*", "*:*"], ["admin:users", "admin:usso/lite/users"],
+    ["delete:files", "delete:media/files"],
+    ["delete:*/files", "delete:media/files"],
+    ["create:files", "read:files"],
+    ["read:files", "read:files?user_id=a"],
+    ["read:files?user_id=*", "read:files?user_id=a"],
+    ["superadmin:*", "*:*"],
+    ["admin:users", "admin:usso/lite/users"],
   ];
-  for (const [child, parent] of pairs) assert.equal(hasSubsetScope(child, [parent]), false, `${child} ${parent}`);
-  for (const [child, parent] of [["read:media/files?user_id=1", "read:media/files"], ["read:files", "read:*"], ["create:files", "*:*"]]) {
+  for (const [child, parent] of pairs)
+    assert.equal(hasSubsetScope(child, [parent]), false, `${child} ${parent}`);
+  for (const [child, parent] of [
+    ["read:media/files?user_id=1", "read:media/files"],
+    ["read:files", "read:*"],
+    ["create:files", "*:*"],
+  ]) {
     assert.equal(hasSubsetScope(child, ["read:other", parent]), true, `${child} ${parent}`);
   }
 });
@@ -137,7 +178,10 @@ test("what is no text, no list or half a character is a refusal, never a yes", (
         assert.ok(error instanceof UssoError && error.code === "call.invalid", `${error.stack}`);
         continue;
       }
-      assert.ok(answer === false || answer === undefined, `${String(value)} ${call}: ${JSON.stringify(answer)}`);
+      assert.ok(
+        answer === false || answer === undefined,
+        `${String(value)} ${call}: ${JSON.stringify(answer)}`,
+      );
     }
   }
 });

@@ -24,9 +24,26 @@ test("text of any kind is refused with a code", async (t) => {
   const own = await issuer(t);
   const verifier = createVerifier({ ...own.options, jwksUrl: undefined, jwks: own.jwks });
   const token = await own.mint();
-  const odd = ["", " ", ".", "..", "...", "\0", "\ud800", "\udfff.\ud800.a", `${token}\0`, `\0${token}`];
+  const odd = [
+    "",
+    " ",
+    ".",
+    "..",
+    "...",
+    "\0",
+    "\ud800",
+    "\udfff.\ud800.a",
+    `${token}\0`,
+    `\0${token}`,
+  ];
   odd.push(`${token}\ud800`, `\ufeff${token}`, token.replace(".", "\ud800"), "\u{1f600}".repeat(3));
-  odd.push("e".repeat(1 << 24), ".".repeat(1 << 20), `${token}\n`, token.toLowerCase(), `Bearer ${token}`);
+  odd.push(
+    "e".repeat(1 << 24),
+    ".".repeat(1 << 20),
+    `${token}\n`,
+    token.toLowerCase(),
+    `Bearer ${token}`,
+  );
   odd.push("__proto__", "constructor", "toString", "..".repeat(5000), "\u00e9".repeat(8000));
   for (const text of odd) {
     await assert.rejects(verifier.verify(text), { name: "UssoError", status: 401 });
@@ -46,8 +63,28 @@ test("a lone surrogate does not stand for another character", async (t) => {
 test("claims named like methods do no harm", async (t) => {
   const own = await issuer(t);
   const verifier = createVerifier(own.options);
-  const names = ["then", "catch", "toJSON", "toString", "valueOf", "constructor", "hasOwnProperty", "length"];
-  names.push("prototype", "sub ", "claims", "scopes ", "hasScope", "hasRole", "can", "isService", "free", "0");
+  const names = [
+    "then",
+    "catch",
+    "toJSON",
+    "toString",
+    "valueOf",
+    "constructor",
+    "hasOwnProperty",
+    "length",
+  ];
+  names.push(
+    "prototype",
+    "sub ",
+    "claims",
+    "scopes ",
+    "hasScope",
+    "hasRole",
+    "can",
+    "isService",
+    "free",
+    "0",
+  );
   for (const name of names) {
     const user = await verifier.verify(await own.mint({ [name]: "mine" }));
     assert.ok(user instanceof UserData);
@@ -58,7 +95,7 @@ test("claims named like methods do no harm", async (t) => {
     assert.equal(user.can("read", "files"), false);
     assert.equal(JSON.parse(JSON.stringify(user))[name], "mine");
     assert.equal(user.then, undefined);
-    verifier.check(user, { tenant: undefined });
+    assert.equal(verifier.check(user, { service: false }), user);
   }
 });
 
@@ -75,17 +112,27 @@ test("a claim `__proto__` is a claim, and changes no object", async (t) => {
   const verifier = createVerifier(own.options);
   const now = Math.floor(Date.now() / 1000);
   const text = JSON.stringify({
-    iss: own.url, sub: "user:1", aud: own.options.audience, exp: now + 900, iat: now, token_type: "access",
+    iss: own.url,
+    sub: "user:1",
+    aud: own.options.audience,
+    exp: now + 900,
+    iat: now,
+    token_type: "access",
   });
   for (const value of ['{"sub":"admin","scopes":["*:*"],"polluted":1}', "null", "1", '"x"', "[]"]) {
-    const user = await verifier.verify(await own.sign(text.replace(/}$/, `,"__proto__":${value}}`)));
+    const user = await verifier.verify(
+      await own.sign(text.replace(/}$/, `,"__proto__":${value}}`)),
+    );
     assert.deepEqual([user.sub, user.scopes, {}.polluted], ["user:1", [], undefined]);
     assert.ok(Object.hasOwn(user.claims, "__proto__"));
     assert.equal(Object.getPrototypeOf(user.claims), Object.prototype);
     assert.equal(user.claims.polluted, undefined);
     assert.equal(verifier.check(user, {}), user);
   }
-  await refused(verifier.verify(await own.sign(text.replace('"sub"', '"__proto__":1,"__proto__"'))), "token.duplicate_member");
+  await refused(
+    verifier.verify(await own.sign(text.replace('"sub"', '"__proto__":1,"__proto__"'))),
+    "token.duplicate_member",
+  );
 });
 
 test("what decodes a token says what it is worth, and does not choke", () => {
@@ -94,10 +141,30 @@ test("what decodes a token says what it is worth, and does not choke", () => {
   const { header, claims } = decodeUnverified(token);
   assert.deepEqual([header, claims], [{ alg: "none" }, { sub: "anybody", deep: { x: [1] } }]);
   assert.ok([header, claims, claims.deep, claims.deep.x].every(Object.isFrozen));
-  for (const odd of [undefined, null, 7, {}, [], "", ".", "..", "a.b", "a.b.c", "\ud800.x.y", "e".repeat(1 << 20)]) {
-    assert.throws(() => decodeUnverified(odd), { name: "UssoError", code: "token.malformed" }, inspect(odd));
+  for (const odd of [
+    undefined,
+    null,
+    7,
+    {},
+    [],
+    "",
+    ".",
+    "..",
+    "a.b",
+    "a.b.c",
+    "\ud800.x.y",
+    "e".repeat(1 << 20),
+  ]) {
+    assert.throws(
+      () => decodeUnverified(odd),
+      { name: "UssoError", code: "token.malformed" },
+      inspect(odd),
+    );
   }
-  assert.throws(() => decodeUnverified(Symbol("x")), { name: "UssoError", code: "token.malformed" });
+  assert.throws(() => decodeUnverified(Symbol("x")), {
+    name: "UssoError",
+    code: "token.malformed",
+  });
 });
 
 test("a refusal holds nothing of the token, wherever one looks", async (t) => {

@@ -33,7 +33,7 @@ async function secondsUntil(work) {
 const SLOW = {
   "does not answer": () => undefined,
   "sends the head and nothing more": (request, response) => response.flushHeaders(),
-  "drips": (request, response) => {
+  drips: (request, response) => {
     const drip = () => response.destroyed || response.write(" ", () => setImmediate(drip));
     drip();
   },
@@ -42,7 +42,7 @@ const SLOW = {
 for (const [name, answer] of Object.entries(SLOW)) {
   test(`a server that ${name} is given up after ten seconds`, async (t) => {
     const own = await issuer(t);
-      let closed = false;
+    let closed = false;
     own.answer = (request, response) => {
       response.on("close", () => (closed = true));
       answer(request, response);
@@ -130,7 +130,8 @@ test("a late answer is not taken for that to the next request", async (t) => {
   const verifier = createVerifier({
     issuer: own.url,
     audience: own.options.audience,
-    fetch: (url) => new Promise((resolve) => sent.push({ url, answer: (it) => resolve(Response.json(it)) })),
+    fetch: (url) =>
+      new Promise((resolve) => sent.push({ url, answer: (it) => resolve(Response.json(it)) })),
   });
   const token = await own.mint();
   const [first, second] = [verifier.verify(token), verifier.verify(token)];
@@ -160,7 +161,10 @@ test("a request that others may wait for is given to waitUntil", async (t) => {
   const later = [];
   const waitUntil = (work) => later.push(work);
   const token = await own.mint();
-  const users = await Promise.all([verifier.verify(token, { waitUntil }), verifier.verify(token, { waitUntil })]);
+  const users = await Promise.all([
+    verifier.verify(token, { waitUntil }),
+    verifier.verify(token, { waitUntil }),
+  ]);
   assert.equal(users[0], users[1]);
   assert.ok(later.length > 0);
   assert.ok((await Promise.all(later)).every((value) => value === undefined));
@@ -168,12 +172,16 @@ test("a request that others may wait for is given to waitUntil", async (t) => {
 });
 
 for (const [name, send] of Object.entries({
-  "throws": () => {
+  throws: () => {
     throw new Error("no");
   },
-  "rejects": async () => Promise.reject(new Error("no")),
+  rejects: async () => Promise.reject(new Error("no")),
   "gives nothing": async () => undefined,
-  "gives no Response": async () => ({ status: "x", headers: 7, body: { getReader: () => ({ read: 1 }) } }),
+  "gives no Response": async () => ({
+    status: "x",
+    headers: 7,
+    body: { getReader: () => ({ read: 1 }) },
+  }),
   "gives a body that breaks": async () =>
     new Response(new ReadableStream({ pull: (controller) => controller.error(new Error("no")) })),
   "gives a status of its own": async () => ({ status: 99_999, headers: new Headers(), body: null }),

@@ -8,10 +8,24 @@ import { createVerifier, UserData } from "usso";
 import { AUDIENCE, issuer, refused } from "./kit.mjs";
 
 const CLAIMS = {
-  iss: "https://sso.example", sub: "user:1", aud: ["a", "b"], exp: 4_000_000_000, iat: 1_750_000_000,
-  auth_time: 1_750_000_001, roles: ["editor"], scopes: ["manage:files", "read:invoices?user_id=7"],
-  amr: ["pwd", "otp"], acr: "aal2", jti: "t1", client_id: "c1", token_type: "access", session_id: "s1",
-  tenant_id: "t1", workspace_id: "w1", user_id: "u1", email: "a@b.example",
+  iss: "https://sso.example",
+  sub: "user:1",
+  aud: ["a", "b"],
+  exp: 4_000_000_000,
+  iat: 1_750_000_000,
+  auth_time: 1_750_000_001,
+  roles: ["editor"],
+  scopes: ["manage:files", "read:invoices?user_id=7"],
+  amr: ["pwd", "otp"],
+  acr: "aal2",
+  jti: "t1",
+  client_id: "c1",
+  token_type: "access",
+  session_id: "s1",
+  tenant_id: "t1",
+  workspace_id: "w1",
+  user_id: "u1",
+  email: "a@b.example",
 };
 
 test("every getter gives its claim", () => {
@@ -22,10 +36,25 @@ test("every getter gives its claim", () => {
       .map((name) => [name, user[name]]),
   );
   assert.deepEqual(getters, {
-    sub: "user:1", iss: "https://sso.example", aud: ["a", "b"], exp: 4_000_000_000, iat: 1_750_000_000,
-    authTime: 1_750_000_001, roles: ["editor"], scopes: ["manage:files", "read:invoices?user_id=7"],
-    amr: ["pwd", "otp"], acr: "aal2", jti: "t1", clientId: "c1", tokenType: "access", sessionId: "s1",
-    tenantId: "t1", workspaceId: "w1", userId: "u1", email: "a@b.example", isService: false,
+    sub: "user:1",
+    iss: "https://sso.example",
+    aud: ["a", "b"],
+    exp: 4_000_000_000,
+    iat: 1_750_000_000,
+    authTime: 1_750_000_001,
+    roles: ["editor"],
+    scopes: ["manage:files", "read:invoices?user_id=7"],
+    amr: ["pwd", "otp"],
+    acr: "aal2",
+    jti: "t1",
+    clientId: "c1",
+    tokenType: "access",
+    sessionId: "s1",
+    tenantId: "t1",
+    workspaceId: "w1",
+    userId: "u1",
+    email: "a@b.example",
+    isService: false,
   });
   assert.deepEqual(user.toJSON(), CLAIMS);
   assert.deepEqual(JSON.parse(JSON.stringify({ user })), { user: CLAIMS });
@@ -34,7 +63,16 @@ test("every getter gives its claim", () => {
 test("what is not there is undefined, or empty", () => {
   const user = UserData.of({ iss: "i", sub: "service:x", aud: "a", exp: 4_000_000_000 });
   assert.deepEqual([user.aud, user.roles, user.scopes, user.amr], [["a"], [], [], []]);
-  for (const name of ["iat", "authTime", "acr", "jti", "clientId", "tokenType", "sessionId", "tenantId"]) {
+  for (const name of [
+    "iat",
+    "authTime",
+    "acr",
+    "jti",
+    "clientId",
+    "tokenType",
+    "sessionId",
+    "tenantId",
+  ]) {
     assert.equal(user[name], undefined, name);
   }
   assert.equal(user.userId, "service:x");
@@ -42,7 +80,13 @@ test("what is not there is undefined, or empty", () => {
 });
 
 test("a claim of another kind than it should be is no text", () => {
-  const odd = { email: 7, jti: ["x"], tenant_id: { toString: "x" }, user_id: "", workspace_id: null };
+  const odd = {
+    email: 7,
+    jti: ["x"],
+    tenant_id: { toString: "x" },
+    user_id: "",
+    workspace_id: null,
+  };
   let user;
   try {
     user = UserData.of({ ...CLAIMS, ...odd });
@@ -50,7 +94,10 @@ test("a claim of another kind than it should be is no text", () => {
     assert.equal(error.code, "token.malformed");
     return;
   }
-  assert.deepEqual([user.email, user.jti, user.tenantId, user.userId], [undefined, undefined, undefined, "user:1"]);
+  assert.deepEqual(
+    [user.email, user.jti, user.tenantId, user.userId],
+    [undefined, undefined, undefined, "user:1"],
+  );
 });
 
 test("scopes are read from `scope` too, as OAuth writes them", () => {
@@ -59,7 +106,17 @@ test("scopes are read from `scope` too, as OAuth writes them", () => {
 });
 
 test("what is no caller is not made one", async () => {
-  for (const odd of [{}, { sub: 1 }, { ...CLAIMS, exp: "x" }, { ...CLAIMS, sub: [1] }, null, 7, "x", [], undefined]) {
+  for (const odd of [
+    {},
+    { sub: 1 },
+    { ...CLAIMS, exp: "x" },
+    { ...CLAIMS, sub: [1] },
+    null,
+    7,
+    "x",
+    [],
+    undefined,
+  ]) {
     await refused(() => UserData.of(odd), "token.malformed", 401);
   }
 });
@@ -69,10 +126,27 @@ test("a caller has a scope that is granted, or granted by a greater one", () => 
   for (const scope of ["manage:files", "read:files", "update:files", "read:invoices?user_id=7"]) {
     assert.equal(user.hasScope(scope), true, scope);
   }
-  for (const scope of ["owner:files", "read:invoices", "read:invoices?user_id=8", "read:*", "", "read:", "\ud800", "x".repeat(1e6)]) {
+  for (const scope of [
+    "owner:files",
+    "read:invoices",
+    "read:invoices?user_id=8",
+    "read:*",
+    "",
+    "read:",
+    "\ud800",
+    "x".repeat(1e6),
+  ]) {
     assert.equal(user.hasScope(scope), false, scope.slice(0, 20));
   }
-  for (const odd of [undefined, null, 7, {}, [], ["manage:files"], { toString: () => "manage:files" }]) {
+  for (const odd of [
+    undefined,
+    null,
+    7,
+    {},
+    [],
+    ["manage:files"],
+    { toString: () => "manage:files" },
+  ]) {
     assert.equal(user.hasScope(odd), false);
   }
 });
@@ -80,7 +154,8 @@ test("a caller has a scope that is granted, or granted by a greater one", () => 
 test("a caller has the roles they have", () => {
   const user = UserData.of(CLAIMS);
   assert.equal(user.hasRole("editor"), true);
-  for (const odd of ["Editor", "edit", "", undefined, ["editor"], "length", "0"]) assert.equal(user.hasRole(odd), false);
+  for (const odd of ["Editor", "edit", "", undefined, ["editor"], "length", "0"])
+    assert.equal(user.hasRole(odd), false);
 });
 
 test("a caller may do what a scope allows with the resource", () => {
@@ -100,14 +175,29 @@ test("what is needed is all needed", async (t) => {
   const verifier = createVerifier(own.options);
   const now = Math.floor(Date.now() / 1000);
   const token = await own.mint({
-    roles: ["editor"], scopes: ["read:files"], tenant_id: "t1", workspace_id: "w1", auth_time: now - 100, acr: "aal2",
+    roles: ["editor"],
+    scopes: ["read:files"],
+    tenant_id: "t1",
+    workspace_id: "w1",
+    auth_time: now - 100,
+    acr: "aal2",
   });
   const good = [
-    undefined, {}, { scope: "read:files" }, { scope: ["read:files"], role: "editor" }, { role: ["editor"] },
-    { tenant: "t1" }, { tenant: "{t}", params: { t: "t1" } }, { workspace: "w1" }, { maxAge: 200 }, { acr: ["aal2", "aal3"] },
-    { scope: [], role: [] }, { service: false }, { scope: "read:files?user_id={id}", params: { id: "7" } },
+    undefined,
+    {},
+    { scope: "read:files" },
+    { scope: ["read:files"], role: "editor" },
+    { role: ["editor"] },
+    { tenant: "t1" },
+    { tenant: "{t}", params: { t: "t1" } },
+    { workspace: "w1" },
+    { maxAge: 200 },
+    { acr: ["aal2", "aal3"] },
+    { service: false },
+    { scope: "read:files?user_id={id}", params: { id: "7" } },
   ];
-  for (const needed of good) assert.equal((await verifier.verify(token, needed)).sub, "user:1", JSON.stringify(needed));
+  for (const needed of good)
+    assert.equal((await verifier.verify(token, needed)).sub, "user:1", JSON.stringify(needed));
   const bad = [
     [{ scope: "update:files" }, "access.scope", 403],
     [{ scope: ["read:files", "read:users"] }, "access.scope", 403],
@@ -120,7 +210,10 @@ test("what is needed is all needed", async (t) => {
     [{ acr: "aal3" }, undefined, 401],
   ];
   for (const [needed, code, status] of bad) {
-    for (const work of [verifier.verify(token, needed), Promise.resolve().then(() => verifier.verifySync(token, needed))]) {
+    for (const work of [
+      verifier.verify(token, needed),
+      Promise.resolve().then(() => verifier.verifySync(token, needed)),
+    ]) {
       const error = await work.then(assert.fail, (error) => error);
       assert.equal(error.name, "UssoError");
       assert.equal(error.status, status, JSON.stringify(needed));
@@ -142,8 +235,28 @@ test("a rule that is none is a mistake of the app and lets nobody in", async (t)
   const own = await issuer(t);
   const verifier = createVerifier(own.options);
   const token = await own.mint({ scopes: ["*:*"] });
-  for (const needed of [{ scope: "" }, { scope: "publish:files" }, { scope: [7] }, { maxAge: -1 }, { maxAge: "x" }, { maxAge: NaN }, { maxAge: null }, { tenant: null }, { scope: null }, { service: "yes" }, { role: 7 }]) {
-    await assert.rejects(verifier.verify(token, needed), { name: "UssoError", status: 500 }, JSON.stringify(needed));
+  for (const needed of [
+    { scope: "" },
+    { scope: "publish:files" },
+    { scope: [7] },
+    { maxAge: -1 },
+    { maxAge: "x" },
+    { maxAge: NaN },
+    { maxAge: null },
+    { tenant: null },
+    { scope: null },
+    { service: "yes" },
+    { role: 7 },
+    { tenant: undefined },
+    { tenant: "" },
+    { scope: [] },
+    { scopes: ["read:files"] },
+  ]) {
+    await assert.rejects(
+      verifier.verify(token, needed),
+      { name: "UssoError", status: 500 },
+      JSON.stringify(needed),
+    );
   }
 });
 
@@ -152,7 +265,11 @@ test("nobody is no caller", async (t) => {
   const verifier = createVerifier(own.options);
   const error = await refused(() => verifier.check(undefined, {}), "access.token_missing", 401);
   assert.match(error.challenge, /^Bearer/);
-  await refused(() => verifier.check(undefined, { scope: "read:files" }), "access.token_missing", 401);
+  await refused(
+    () => verifier.check(undefined, { scope: "read:files" }),
+    "access.token_missing",
+    401,
+  );
 });
 
 test("an object that looks like a caller is none", async (t) => {

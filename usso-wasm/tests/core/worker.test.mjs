@@ -39,7 +39,10 @@ test("requests at once in one worker fetch the keys once", async (t) => {
     const answers = await Promise.all(
       Array.from({ length: 30 }, () => fetch(url, { headers: bearer(token) })),
     );
-    assert.deepEqual(answers.map(({ status }) => status), Array(30).fill(200));
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      Array(30).fill(200),
+    );
     assert.equal((await answers[0].json()).sub, "user:1");
     assert.equal(own.fetches, 1);
   });

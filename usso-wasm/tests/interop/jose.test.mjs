@@ -36,13 +36,19 @@ for (const alg of ALGORITHMS) {
       assert.equal(createVerifier({ ...options, jwk }).verifySync(token).sub, "user:1");
     }
     const theirs = await jose.jwtVerify(token, jose.createLocalJWKSet({ keys: [jwk] }), {
-      issuer: ISSUER, audience: AUDIENCE, typ: "at+jwt", algorithms: [alg],
+      issuer: ISSUER,
+      audience: AUDIENCE,
+      typ: "at+jwt",
+      algorithms: [alg],
     });
     assert.equal(theirs.payload.sub, "user:1");
   });
 
   test(`a token that somebody else signed with ${alg} is good neither here nor there`, async () => {
-    const [own, other] = [await jose.generateKeyPair(alg, { extractable: true }), await jose.generateKeyPair(alg)];
+    const [own, other] = [
+      await jose.generateKeyPair(alg, { extractable: true }),
+      await jose.generateKeyPair(alg),
+    ];
     const jwk = { ...(await jose.exportJWK(own.publicKey)), alg, kid: "k1" };
     const token = await signed(other.privateKey, alg);
     const verifier = createVerifier({ issuer: ISSUER, audience: AUDIENCE, jwks: { keys: [jwk] } });
@@ -55,11 +61,21 @@ for (const alg of ALGORITHMS) {
 
 test("keys over HTTP are read the same here and there, all algorithms in one set", async (t) => {
   const own = await issuer(t);
-  const pairs = await Promise.all(ALGORITHMS.map((alg) => jose.generateKeyPair(alg, { extractable: true })));
-  own.keys = await Promise.all(
-    pairs.map(async ({ publicKey }, at) => ({ ...(await jose.exportJWK(publicKey)), alg: ALGORITHMS[at], kid: `k${at}` })),
+  const pairs = await Promise.all(
+    ALGORITHMS.map((alg) => jose.generateKeyPair(alg, { extractable: true })),
   );
-  const verifier = createVerifier({ issuer: ISSUER, audience: AUDIENCE, jwksUrl: own.options.jwksUrl });
+  own.keys = await Promise.all(
+    pairs.map(async ({ publicKey }, at) => ({
+      ...(await jose.exportJWK(publicKey)),
+      alg: ALGORITHMS[at],
+      kid: `k${at}`,
+    })),
+  );
+  const verifier = createVerifier({
+    issuer: ISSUER,
+    audience: AUDIENCE,
+    jwksUrl: own.options.jwksUrl,
+  });
   const theirs = jose.createRemoteJWKSet(new URL(own.options.jwksUrl));
   for (const [at, { privateKey }] of pairs.entries()) {
     const token = await signed(privateKey, ALGORITHMS[at], `k${at}`);
@@ -82,8 +98,15 @@ test("a secret that is the public key signs nothing", async () => {
       await refused(verifier.verify(token), "token.algorithm", 401);
     }
   }
-  const unsigned = new jose.UnsecuredJWT({}).setIssuer(ISSUER).setSubject("user:1").setAudience(AUDIENCE);
-  await refused(verifier.verify(unsigned.setExpirationTime("10m").encode()), "token.algorithm", 401);
+  const unsigned = new jose.UnsecuredJWT({})
+    .setIssuer(ISSUER)
+    .setSubject("user:1")
+    .setAudience(AUDIENCE);
+  await refused(
+    verifier.verify(unsigned.setExpirationTime("10m").encode()),
+    "token.algorithm",
+    401,
+  );
 });
 
 test("an encrypted token is refused", async () => {
@@ -106,11 +129,20 @@ for (const alg of ["EdDSA", "ES256", "RS256", "PS256"]) {
     const verifier = createVerifier({ ...own.options, publicUrl: "https://api.example" });
     const proof = await dpop(privateKey, { alg, jwk, typ: "dpop+jwt" }, token);
     assert.equal((await verifier.authenticate(request(token, proof))).sub, "user:1");
-    await assert.rejects(verifier.authenticate(request(token, proof)), { name: "UssoError", status: 401 });
+    await assert.rejects(verifier.authenticate(request(token, proof)), {
+      name: "UssoError",
+      status: 401,
+    });
     const other = await jose.generateKeyPair(alg, { extractable: true });
     const thief = { alg, jwk: await jose.exportJWK(other.publicKey), typ: "dpop+jwt" };
-    for (const forged of [await dpop(other.privateKey, thief, token), await dpop(other.privateKey, { ...thief, jwk }, token)]) {
-      await assert.rejects(verifier.authenticate(request(token, forged)), { name: "UssoError", status: 401 });
+    for (const forged of [
+      await dpop(other.privateKey, thief, token),
+      await dpop(other.privateKey, { ...thief, jwk }, token),
+    ]) {
+      await assert.rejects(verifier.authenticate(request(token, forged)), {
+        name: "UssoError",
+        status: 401,
+      });
     }
   });
 }
@@ -123,11 +155,17 @@ test("a proof with a key off its curve is refused, not an error of the service",
   const verifier = createVerifier({ ...own.options, publicUrl: "https://api.example" });
   const token = await own.mint({ cnf: { jkt: await jose.calculateJwkThumbprint(off) } });
   const proof = await dpop(privateKey, { alg: "ES256", jwk: off, typ: "dpop+jwt" }, token);
-  await assert.rejects(verifier.authenticate(request(token, proof)), { name: "UssoError", status: 401 });
+  await assert.rejects(verifier.authenticate(request(token, proof)), {
+    name: "UssoError",
+    status: 401,
+  });
 });
 
 function request(token, proof) {
-  const headers = [["authorization", `DPoP ${token}`], ["dpop", proof]];
+  const headers = [
+    ["authorization", `DPoP ${token}`],
+    ["dpop", proof],
+  ];
   return { method: "GET", target: "/files", headers };
 }
 
@@ -136,6 +174,11 @@ let number = 0;
 async function dpop(privateKey, header, token) {
   const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(token));
   number += 1;
-  const claims = { htm: "GET", htu: "https://api.example/files", jti: `p${number}`, ath: jose.base64url.encode(new Uint8Array(hash)) };
+  const claims = {
+    htm: "GET",
+    htu: "https://api.example/files",
+    jti: `p${number}`,
+    ath: jose.base64url.encode(new Uint8Array(hash)),
+  };
   return new jose.SignJWT(claims).setProtectedHeader(header).setIssuedAt().sign(privateKey);
 }

@@ -34,14 +34,23 @@ test("a token of the server is good here by discovery", async () => {
 
 test("a token of the server is good here with every profile for access tokens it meets", async () => {
   for (const profile of ["usso", "usso_legacy"]) {
-    const verifier = createVerifier({ issuer, audience: issuer, profile, jwksUrl: `${server.base}/.well-known/jwks.json` });
+    const verifier = createVerifier({
+      issuer,
+      audience: issuer,
+      profile,
+      jwksUrl: `${server.base}/.well-known/jwks.json`,
+    });
     assert.equal((await verifier.verify(token)).iss, issuer);
   }
 });
 
 test("a token of the server is good in jose, with the keys it publishes", async () => {
   const keys = jose.createRemoteJWKSet(new URL(`${server.base}/.well-known/jwks.json`));
-  const { payload } = await jose.jwtVerify(token, keys, { issuer, audience: issuer, typ: "at+jwt" });
+  const { payload } = await jose.jwtVerify(token, keys, {
+    issuer,
+    audience: issuer,
+    typ: "at+jwt",
+  });
   assert.equal(payload.token_type, "access");
   const published = await (await fetch(`${server.base}/.well-known/jwks.json`)).json();
   await jose.jwtVerify(token, jose.createLocalJWKSet(published), { issuer, audience: issuer });
@@ -52,7 +61,15 @@ test("a token of the server is good in jose, with the keys it publishes", async 
 test("a token of the server is not good for another service", async () => {
   const verifier = createVerifier({ issuer, audience: "https://other.example" });
   await refused(verifier.verify(token), "token.audience", 401);
-  await refused(createVerifier({ issuer: `${issuer}/`, audience: issuer, jwksUrl: `${server.base}/.well-known/jwks.json` }).verify(token), "token.unknown_issuer", 401);
+  await refused(
+    createVerifier({
+      issuer: `${issuer}/`,
+      audience: issuer,
+      jwksUrl: `${server.base}/.well-known/jwks.json`,
+    }).verify(token),
+    "token.unknown_issuer",
+    401,
+  );
 });
 
 test("a refresh token of the server is no access token", async () => {

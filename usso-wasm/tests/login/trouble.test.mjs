@@ -280,3 +280,14 @@ test("what one tab has found out about the server, the others do not try", async
   assert.deepEqual(told.map(({ status }) => status), [503, 503, 503]);
   assert.equal(gate.count("/auth/refresh"), 1);
 });
+
+test("a page that comes back by the button asks whether the session goes on", async (t) => {
+  const { page, gate } = await signedIn(t);
+  const authorization = `Bearer ${(await accessToken(page)).value}`;
+  await w.server.send("DELETE", "/sessions", undefined, { authorization });
+  await page.evaluate(() => {
+    dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true }));
+  });
+  await waitForStatus(page, "signedOut");
+  assert.equal(gate.count("/auth/refresh"), 1);
+});

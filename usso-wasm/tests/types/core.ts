@@ -30,7 +30,8 @@ import {
 } from "usso";
 
 /** Fails to compile unless both types are the same. */
-type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+type Same<A, B> =
+  (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 function same<A, B>(_: Same<A, B>): void {}
 
 // Settings.
@@ -44,7 +45,12 @@ createVerifier({ issuers: [issuer, { ...issuer, audience: ["a", "b"] as const }]
 createVerifier({ issuer: "i", anyAudience: true, jwks: { keys: [{ kty: "OKP" }] } });
 const jwk: PublicJwk = { kty: "OKP", crv: "Ed25519", x: "" };
 createVerifier({ issuer: "i", audience: "a", jwk, algorithms: [algorithm] });
-createVerifier({ issuer: "i", audience: "a", jwk: { kty: "EC", crv: "P-256" }, profile: "rfc9068" });
+createVerifier({
+  issuer: "i",
+  audience: "a",
+  jwk: { kty: "EC", crv: "P-256" },
+  profile: "rfc9068",
+});
 createVerifier({
   issuer: "i",
   audience: ["a"],
@@ -102,7 +108,13 @@ async function verifying(request: Request, ctx: { waitUntil(work: Promise<unknow
   same<typeof user, UserData>(true);
   const sync = verifier.verifySync("token", { scope: "read:files", role: ["editor"] });
   same<typeof sync, UserData>(true);
-  const needed: Needed = { tenant: "{tenant}", workspace: "w", service: true, maxAge: 60, acr: "aal2" };
+  const needed: Needed = {
+    tenant: "{tenant}",
+    workspace: "w",
+    service: true,
+    maxAge: 60,
+    acr: "aal2",
+  };
   const more: VerifyOptions = { ...needed, params: { tenant: "t" }, nonce: "n" };
   await verifier.verify("token", more);
   await verifier.verify("token", { waitUntil: (work) => ctx.waitUntil(work) });
@@ -159,10 +171,17 @@ function asking(user: UserData) {
   same<typeof aud, readonly string[]>(true);
   same<typeof roles, readonly string[]>(true);
   const texts: string[] = [sub, iss, userId, ...aud, ...roles, ...scopes, ...amr];
-  const often: (string | undefined)[] = [user.acr, user.jti, user.clientId, user.tokenType, user.email];
+  const often: (string | undefined)[] = [
+    user.acr,
+    user.jti,
+    user.clientId,
+    user.tokenType,
+    user.email,
+  ];
   often.push(user.sessionId, user.tenantId, user.workspaceId);
   const times: (number | undefined)[] = [exp, user.iat, user.authTime];
-  const may: boolean = user.hasScope("a") && user.hasRole("b") && user.can("read", "files", { id: "7" });
+  const may: boolean =
+    user.hasScope("a") && user.hasRole("b") && user.can("read", "files", { id: "7" });
   const claims: Claims = user.claims;
   const own: unknown = claims["anything"];
   const json: Claims = user.toJSON();

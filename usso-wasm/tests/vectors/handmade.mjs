@@ -7,23 +7,35 @@ import { constants, createSign, generateKeyPairSync, randomBytes, sign } from "n
 
 const ISSUER = { issuer: "https://sso.example", audience: "api", profile: "usso" };
 const CLAIMS = {
-  iss: "https://sso.example", sub: "user:1", aud: "api", exp: 4_000_000_000, iat: 1_750_000_000,
+  iss: "https://sso.example",
+  sub: "user:1",
+  aud: "api",
+  exp: 4_000_000_000,
+  iat: 1_750_000_000,
   token_type: "access",
 };
 const PSS = constants.RSA_PKCS1_PSS_PADDING;
 
 export function handmade() {
   const refused = [...spellings(), ...weak()];
-  return { now: 1_750_000_000, later: 2_000_000_000, cases: [...rsa(), ...odd(), ...curves()], refused };
+  return {
+    now: 1_750_000_000,
+    later: 2_000_000_000,
+    cases: [...rsa(), ...odd(), ...curves()],
+    refused,
+  };
 }
 
 /** RSA signatures of every kind but the one that the key is for. */
 function rsa() {
   const { privateKey: key, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
-  const pss = (saltLength, digest = "sha256") => (message) =>
-    sign(digest, message, { key, padding: PSS, saltLength });
+  const pss =
+    (saltLength, digest = "sha256") =>
+    (message) =>
+      sign(digest, message, { key, padding: PSS, saltLength });
   const pkcs1 = (digest) => (message) => sign(digest, message, key);
-  const mgf = (message) => createSign("sha256").update(message).sign({ key, padding: PSS, saltLength: 32 });
+  const mgf = (message) =>
+    createSign("sha256").update(message).sign({ key, padding: PSS, saltLength: 32 });
   return [
     kase("PS256", publicKey, [
       [mgf, "accepted"],
@@ -34,7 +46,10 @@ function rsa() {
     ]),
     kase("RS256", publicKey, [
       [pkcs1("sha256"), "accepted"],
-      ...["sha1", "sha224", "sha384", "sha512", "md5"].map((name) => [pkcs1(name), "token.signature"]),
+      ...["sha1", "sha224", "sha384", "sha512", "md5"].map((name) => [
+        pkcs1(name),
+        "token.signature",
+      ]),
       [pss(32), "token.signature"],
     ]),
     kase("RS256", publicKey, [[pss(32), "token.algorithm"]], "PS256"),
@@ -44,24 +59,40 @@ function rsa() {
 
 /** Sizes and exponents that Rust takes. */
 function odd() {
-  const numbers = [[2048, 65539], [2048, 2 ** 32 - 5], [2056, 65537], [2049, 65537], [3072, 65537]];
+  const numbers = [
+    [2048, 65539],
+    [2048, 2 ** 32 - 5],
+    [2056, 65537],
+    [2049, 65537],
+    [3072, 65537],
+  ];
   return numbers.flatMap(([modulusLength, publicExponent]) => {
     const { privateKey, publicKey } = rsaPair(modulusLength, publicExponent);
     return ["RS256", "PS256"].map((algorithm) => {
       const padding = algorithm === "PS256" ? { padding: PSS, saltLength: 32 } : {};
       const good = (message) => sign("sha256", message, { key: privateKey, ...padding });
-      const tokens = [[good, "accepted"], [() => randomBytes(256), "token.signature"]];
+      const tokens = [
+        [good, "accepted"],
+        [() => randomBytes(256), "token.signature"],
+      ];
       return kase(algorithm, publicKey, tokens);
     });
   });
 }
 
 function curves() {
-  return [["ES256", "P-256", "sha256"], ["ES384", "P-384", "sha384"]].flatMap(([alg, curve, digest]) => {
+  return [
+    ["ES256", "P-256", "sha256"],
+    ["ES384", "P-384", "sha384"],
+  ].flatMap(([alg, curve, digest]) => {
     const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: curve });
-    const other = generateKeyPairSync("ec", { namedCurve: curve }).publicKey.export({ format: "jwk" });
-    const signer = (name, dsaEncoding = "ieee-p1363") => (message) =>
-      sign(name, message, { key: privateKey, dsaEncoding });
+    const other = generateKeyPairSync("ec", { namedCurve: curve }).publicKey.export({
+      format: "jwk",
+    });
+    const signer =
+      (name, dsaEncoding = "ieee-p1363") =>
+      (message) =>
+        sign(name, message, { key: privateKey, dsaEncoding });
     const jwk = publicKey.export({ format: "jwk" });
     return [
       kase(alg, publicKey, [
@@ -82,8 +113,11 @@ function curves() {
 /** One key in other spellings. */
 function spellings() {
   const ec = generateKeyPairSync("ec", { namedCurve: "P-256" }).publicKey.export({ format: "jwk" });
-  const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 }).publicKey.export({ format: "jwk" });
-  const longer = (text) => Buffer.concat([Buffer.alloc(1), Buffer.from(text, "base64url")]).toString("base64url");
+  const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 }).publicKey.export({
+    format: "jwk",
+  });
+  const longer = (text) =>
+    Buffer.concat([Buffer.alloc(1), Buffer.from(text, "base64url")]).toString("base64url");
   const shorter = (text) => Buffer.from(text, "base64url").subarray(1).toString("base64url");
   return [
     { ...ec, alg: "ES256", x: longer(ec.x) },
@@ -100,7 +134,12 @@ function spellings() {
 }
 
 function weak() {
-  const made = [[1024, 65537], [2047, 65537], [2048, 3], [2048, 257]];
+  const made = [
+    [1024, 65537],
+    [2047, 65537],
+    [2048, 3],
+    [2048, 257],
+  ];
   const keys = made.map(([bits, e]) => rsaPair(bits, e).publicKey.export({ format: "jwk" }));
   return keys.map((jwk) => refusal({ ...jwk, alg: "RS256" }));
 }

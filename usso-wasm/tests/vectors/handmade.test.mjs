@@ -13,7 +13,10 @@ const file = handmade();
 
 function assertNone({ found, compared }) {
   assert.ok(compared > 50, `${compared} compared`);
-  assert.deepEqual(found.map((line) => line.slice(0, 200)), []);
+  assert.deepEqual(
+    found.map((line) => line.slice(0, 200)),
+    [],
+  );
 }
 
 test("odd keys and signatures are judged the same in Node", async () => {
@@ -27,7 +30,8 @@ test("odd keys and signatures are judged the same in Chromium", async () => {
 
 test("odd keys and signatures are judged the same in workerd, but for keys it does not take", async () => {
   await inWorkerd(file, ({ found, compared }) => {
-    const isExcused = (line) => /^[RP]S256 342 (AQAD|____-w): .* here access\.unavailable: /.test(line);
+    const isExcused = (line) =>
+      /^[RP]S256 342 (AQAD|____-w): .* here access\.unavailable: /.test(line);
     assertNone({ found: found.filter((line) => !isExcused(line)), compared });
     assert.equal(found.filter(isExcused).length, 8);
   });

@@ -12,9 +12,15 @@ const JOE = { issuer: "joe", anyAudience: true };
 
 for (const { name, jwk } of refused_keys) {
   test(`a key that is not for this is refused: ${name}`, () => {
-    assert.throws(() => createVerifier({ ...JOE, jwk }), { name: "UssoError", code: "config.invalid" });
+    assert.throws(() => createVerifier({ ...JOE, jwk }), {
+      name: "UssoError",
+      code: "config.invalid",
+    });
     const jwks = { keys: [jwk] };
-    assert.throws(() => createVerifier({ ...JOE, jwks }), { name: "UssoError", code: "config.invalid" });
+    assert.throws(() => createVerifier({ ...JOE, jwks }), {
+      name: "UssoError",
+      code: "config.invalid",
+    });
   });
 }
 

@@ -34,7 +34,10 @@ test("Web Crypto of Node judges signatures as Wycheproof does", async () => {
 test("Chromium judges signatures as Wycheproof and the RFCs do", async () => {
   const files = {
     "/question.mjs": { type: "text/javascript", body: readFileSync(OWN) },
-    "/signatures.json": { type: "application/json", body: JSON.stringify([...wycheproof(), ...published()]) },
+    "/signatures.json": {
+      type: "application/json",
+      body: JSON.stringify([...wycheproof(), ...published()]),
+    },
   };
   await withPage(async (page) => {
     const wrong = await page.evaluate(async () => {
@@ -90,7 +93,11 @@ function each({ name, jwk, input, signature }) {
   const changed = Array.from(bytes, (_, at) => {
     const copy = Buffer.from(bytes);
     copy[at] ^= 1;
-    return { name: `${name}, ${at}`, question: { ...question, signature: copy.toString("hex") }, good: false };
+    return {
+      name: `${name}, ${at}`,
+      question: { ...question, signature: copy.toString("hex") },
+      good: false,
+    };
   });
   const longer = { ...question, message: `${question.message}41` };
   return [
@@ -103,7 +110,8 @@ function each({ name, jwk, input, signature }) {
 test("of keys that strangers bring as many are kept as is set, those in use longest", () => {
   const { learn, verifyNow } = nodeCryptography();
   const { jwk } = JSON.parse(readFileSync(JOSE, "utf8")).signatures[1];
-  const knows = (name) => verifyNow("ES256", name, new Uint8Array(), new Uint8Array(64)) !== undefined;
+  const knows = (name) =>
+    verifyNow("ES256", name, new Uint8Array(), new Uint8Array(64)) !== undefined;
   learn("used", JSON.stringify(jwk));
   learn("unused", JSON.stringify(jwk));
   for (let at = 0; at < 300; at += 1) {

@@ -22,5 +22,8 @@ export function corpus() {
 export function assertSame(file, { found, compared }) {
   const tokens = file.cases.flatMap(({ verdicts }) => verdicts).length + file.refused.length;
   assert.equal(compared, tokens);
-  assert.ok(found.length === 0, `${found.length} verdicts are different:\n${found.slice(0, 20).join("\n")}`);
+  assert.ok(
+    found.length === 0,
+    `${found.length} verdicts are different:\n${found.slice(0, 20).join("\n")}`,
+  );
 }

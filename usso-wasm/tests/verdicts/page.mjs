@@ -13,8 +13,13 @@ const PACKAGE = dirname(fileURLToPath(import.meta.resolve("usso/package.json")))
 const HERE = dirname(fileURLToPath(import.meta.url));
 const TYPES = { ".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm" };
 const FLAGS = [
-  "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-  "--disable-background-networking", "--disable-component-update", "--disable-sync",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
 ];
 
 /**
@@ -61,7 +66,9 @@ function program() {
   if (process.env.CHROMIUM) return process.env.CHROMIUM;
   const folders = ["/usr/bin", ...(process.env.PATH ?? "").split(delimiter)];
   const names = ["chromium", "chromium-browser", "google-chrome"];
-  const found = folders.flatMap((folder) => names.map((name) => join(folder, name))).find(existsSync);
+  const found = folders
+    .flatMap((folder) => names.map((name) => join(folder, name)))
+    .find(existsSync);
   assert.ok(found, "there is no Chromium: install it, or set CHROMIUM");
   return found;
 }

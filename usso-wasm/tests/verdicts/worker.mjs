@@ -16,11 +16,17 @@ export async function withWorker(contents, use) {
   const modules = await bundled(contents, folder);
   const worker = new Miniflare({ modulesRoot: folder, modules, compatibilityDate: "2025-01-01" });
   try {
-    await use(async (value, query = "") => {
-      const body = JSON.stringify(value);
-      const answer = await worker.dispatchFetch(`http://worker/${query}`, { method: "POST", body });
-      return answer.json();
-    }, await worker.ready);
+    await use(
+      async (value, query = "") => {
+        const body = JSON.stringify(value);
+        const answer = await worker.dispatchFetch(`http://worker/${query}`, {
+          method: "POST",
+          body,
+        });
+        return answer.json();
+      },
+      await worker.ready,
+    );
   } finally {
     await worker.dispose();
     await rm(folder, { recursive: true });
