@@ -6,9 +6,12 @@ use super::Finding;
 
 /// Packages a crate must not depend on, in any section of its manifest.
 const FORBIDDEN: &[(&str, &[&str])] = &[
-    ("usso-verify", &["usso-core", "usso-axum", "usso-actix", "usso-py"]),
-    ("usso-core", &["usso-axum", "usso-actix", "usso-py", "axum", "http", "actix-web"]),
-    ("usso-axum", &["usso-actix", "usso-py"]),
+    ("usso-verify", &["usso-core", "usso-axum", "usso-actix", "usso-py", "usso-wasm"]),
+    (
+        "usso-core",
+        &["usso-axum", "usso-actix", "usso-py", "usso-wasm", "axum", "http", "actix-web"],
+    ),
+    ("usso-axum", &["usso-actix", "usso-py", "usso-wasm"]),
 ];
 
 const SECTIONS: &[&str] = &["dependencies", "build-dependencies", "dev-dependencies"];
