@@ -180,18 +180,26 @@ export class Verifier {
     return this.#native.cached_tokens();
   }
 
+  /** By a clock that does not work everything would be good for ever. */
   #now(): number {
-    return Math.floor(this.#milliseconds() / 1000);
+    const seconds = Math.floor(this.#milliseconds() / 1000);
+    if (seconds > 0 && Number.isSafeInteger(seconds)) return seconds;
+    throw unavailable();
   }
 
   #recall(token: string, options: VerifyOptions | undefined): UserData | undefined {
     if (options?.nonce !== undefined) return undefined;
-    return this.#native.recall(this.#inbox.put(textOf(token)), this.#now());
+    // The clock is the app's: nothing of it runs between the inbox and the question.
+    const now = this.#now();
+    return this.#native.recall(this.#inbox.put(textOf(token)), now);
   }
 
   #tokenOf(token: string): Judge {
     const text = textOf(token);
-    return (asked) => this.#native.verify(this.#inbox.put(text), asked, this.#now());
+    return (asked) => {
+      const now = this.#now();
+      return this.#native.verify(this.#inbox.put(text), asked, now);
+    };
   }
 
   #checked(user: UserData | undefined, options: VerifyOptions | undefined): UserData {

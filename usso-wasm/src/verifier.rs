@@ -55,9 +55,9 @@ impl Verifier {
     #[wasm_bindgen(constructor)]
     pub fn new(config: &str, make: Make) -> Result<Self, String> {
         let calls = Calls::new(config).map_err(|refusal| refused(&refusal, None))?;
-        // A token that does not fit is longer than allowed also by what of it does: the last character
-        // that is written has three bytes at most.
-        let inbox = RefCell::new(vec![0; calls.max_token_bytes() + 3]);
+        // Of a token that does not fit more than is allowed does: the first character that is left out
+        // has four bytes at most.
+        let inbox = RefCell::new(vec![0; calls.max_token_bytes() + 4]);
         Ok(Self { calls, users: Users::new(make), inbox })
     }
 
