@@ -49,6 +49,8 @@ writeFileSync(join(bindings, "usso_bg.d.ts"), types + setter);
 const size = gzipSync(readFileSync(wasm), { level: 9 }).length;
 console.log(`usso.wasm: ${size} bytes compressed, of ${MOST}`);
 if (size > MOST) throw new Error("the WebAssembly is too large");
+const path = /\/(?:home|root|Users|rustc)\/[^\0]{0,60}/.exec(readFileSync(wasm, "latin1"));
+if (path !== null) throw new Error(`the WebAssembly tells where it was built: ${path[0]}`);
 
 const package_ = join(packed, "usso");
 rmSync(packed, { recursive: true, force: true });
