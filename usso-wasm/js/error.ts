@@ -28,7 +28,7 @@ export class UssoError extends Error {
   readonly response: RefusedResponse;
 
   constructor(code: string, message: string, status: number, more: Partial<UssoErrorDetails> = {}) {
-    super(message);
+    super(message, more.cause === undefined ? undefined : { cause: more.cause });
     this.code = code;
     this.status = status;
     this.challenge = more.challenge;
@@ -39,16 +39,29 @@ export class UssoError extends Error {
 interface UssoErrorDetails {
   challenge: string | undefined;
   response: RefusedResponse | undefined;
+  /** Why the keys could not be had. */
+  cause: Error | undefined;
 }
 
-/** Makes the error of a refusal. */
-export function errorOf(refused: Refused): UssoError {
+/** Makes the error of a refusal. `trouble` is why keys could not be had, if they could not. */
+export function errorOf(refused: Refused, trouble?: Error): UssoError {
   const { code, message, status, challenge, answer } = refused;
-  return new UssoError(code, message, status, {
-    challenge,
-    response: answer == null ? undefined : responseOf(answer),
-  });
+  const response = answer == null ? plain(code, message, status, challenge) : responseOf(answer);
+  const hint = HINTS.get(code);
+  const told = hint === undefined ? message : `${message}; ${hint}`;
+  const cause = code === "token.keys_unavailable" ? trouble : undefined;
+  return new UssoError(code, told, status, { challenge, response, cause });
 }
+
+/** What helps who runs the app, and is not for clients. */
+const HINTS: ReadonlyMap<string, string> = new Map([
+  ["token.audience", "compare its `aud` with `audience` (`decodeUnverified` shows it)"],
+  ["token.malformed", "a token is three parts with two dots, without `Bearer` in front"],
+  [
+    "token.unknown_issuer",
+    "compare its `iss` with `issuer` exactly, also a slash at the end (`decodeUnverified` shows it)",
+  ],
+]);
 
 /** Makes the error of a refusal in JSON. */
 export function errorOfTold(told: string): UssoError {
@@ -62,8 +75,8 @@ export function invalid(message: string): UssoError {
 }
 
 /** Nobody can tell at present. */
-export function unavailable(): UssoError {
-  return new UssoError("access.unavailable", "the caller cannot be verified at present", 503);
+export function unavailable(why = "the caller cannot be verified at present"): UssoError {
+  return new UssoError("access.unavailable", why, 503);
 }
 
 function responseOf([status, headers, body]: Answer): RefusedResponse {

@@ -57,7 +57,10 @@ export type Middleware = (
 export interface UpgradeSocket {
   on(event: "error", listener: () => void): unknown;
   off(event: "error", listener: () => void): unknown;
+  once(event: "close" | "finish", listener: () => void): unknown;
   end(text: string): unknown;
+  destroy(): unknown;
+  readonly destroyed: boolean;
 }
 
 /** The guards of an app. */
@@ -134,11 +137,15 @@ async function upgraded(
   try {
     user = (await admit(verifier, seenOf(req), needed)) as UserData;
   } catch (error) {
+    // Nothing else ends a connection after the upgrade, whatever the client goes on to send.
+    const deadline = setTimeout(() => socket.destroy(), LINGER);
+    socket.once("close", () => clearTimeout(deadline));
+    socket.once("finish", () => socket.destroy());
     socket.end(raw(refusalOf(error)));
     return;
   }
   socket.off("error", ignore);
-  await listener(user);
+  if (!socket.destroyed) await listener(user);
 }
 
 /** Writes an answer as it is sent. */
@@ -154,3 +161,6 @@ function raw({ response: { status, headers, body } }: UssoError): string {
 }
 
 function ignore(): void {}
+
+/** How many milliseconds a client may take to read that its upgrade is refused. */
+const LINGER = 5000;

@@ -2,6 +2,7 @@
 
 import { invalid, unavailable, UssoError } from "./error.js";
 import { type RequestHead, written } from "./head.js";
+import { isPlain } from "./options.js";
 import type { WaitUntil } from "./transport.js";
 import type { UserData } from "./user.js";
 import { assertNeeded, type Needed, type Verifier } from "./verifier.js";
@@ -36,13 +37,16 @@ export function assertVerifier(verifier: Verifier): void {
  */
 export function neededOf(wanted: readonly unknown[]): Needed {
   if (wanted.length === 0) return {};
+  if (wanted.length > 1) throw invalid("a route needs one thing: a list of scopes, or an object");
   const [first] = wanted;
   const given = typeof first === "string" || Array.isArray(first) ? { scope: first } : first;
   if (typeof given !== "object" || given === null) {
     throw invalid("what a route needs is a scope, a list of scopes or an object");
   }
   const needed: Record<string, unknown> = {};
+  if (!isPlain(given)) throw invalid("what a route needs is no plain object");
   for (const [name, value] of Object.entries(given)) {
+    if (name === "params" || name === "waitUntil") throw invalid(`a route cannot need \`${name}\``);
     needed[name] = Array.isArray(value) ? [...value] : value;
   }
   try {

@@ -19,7 +19,14 @@ import { closed, UssoLoginError } from "./login/error.js";
 import { Renewal } from "./login/renewal.js";
 import { originsOf, Sso } from "./login/sso.js";
 import { Tabs, type Word } from "./login/tabs.js";
-import { ageOf, isDue, isOver, type SessionUser, tokenOf } from "./login/token.js";
+import {
+  ageOf,
+  isDue,
+  isOver,
+  isSameSession,
+  type SessionUser,
+  tokenOf,
+} from "./login/token.js";
 import { type SessionListener, type SessionStatus, Who } from "./login/who.js";
 
 export type { SessionUser } from "./login/token.js";
@@ -77,7 +84,8 @@ export class Session {
     this.#sso = new Sso(server, tenant, dangerAllowHttp);
     const own = typeof location === "undefined" ? "null" : location.origin;
     const near = own === "null" ? [] : [own];
-    this.#origins = new Set(originsOf(apiOrigins ?? [...near, this.#sso.origin]));
+    const others = originsOf(apiOrigins ?? [], dangerAllowHttp);
+    this.#origins = new Set(apiOrigins === undefined ? [...near, this.#sso.origin] : others);
     this.#tabs = new Tabs(`${this.#sso.api} ${tenant ?? ""}`, (word) => this.#hear(word));
     this.#who = new Who(() => this.#renewal.changed());
     const leave = (era: number): Promise<void> => this.#leave(era);
@@ -117,12 +125,23 @@ export class Session {
    */
   async signOut(): Promise<void> {
     this.#requireOpen();
+    const { token: left } = this.#who;
+    for (let times = 0; times < 3; times++) {
+      const era = this.#end();
+      await this.#inTurn(() => this.#leave(era, left?.access));
+      // Unless another tab renewed the session in the same moment, and told of it later.
+      const { token } = this.#who;
+      if (left === undefined || token === undefined || !isSameSession(left, token)) return;
+    }
+  }
+
+  /** Signs all tabs out. */
+  #end(): number {
     const era = this.#who.nextEra();
-    const access = this.#who.token?.access;
     this.#tabs.noteLeaving(era);
     this.#tabs.say({ kind: "out", era });
     this.#who.end(era, "signOut");
-    await this.#inTurn(() => this.#leave(era, access));
+    return era;
   }
 
   /**

@@ -50,7 +50,8 @@ export function usso(verifier: Verifier): Auth {
     currentUser: async (headers) => {
       const method = BY_POST.some((name) => headers.has(name)) ? "POST" : "GET";
       try {
-        return await verifier.authenticate({ method, target: "/", headers });
+        const unproven = [...headers].filter(([name]) => name !== "dpop");
+        return await verifier.authenticate({ method, target: "/", headers: unproven });
       } catch (error) {
         throw refusalOf(error);
       }

@@ -85,7 +85,7 @@ export type VerifierOptions = CommonOptions &
 
 /** Writes the settings for the verifier in WebAssembly. Throws `config.invalid`. */
 export function configuration(options: VerifierOptions): string {
-  if (typeof options !== "object" || options === null) throw invalid("the options are no object");
+  if (!isPlain(options)) throw invalid("the options are no plain object");
   const { fetch, now, ...rest } = { ...options } as CommonOptions & Record<string, unknown>;
   const guard = take(rest, GUARD);
   const common = take(rest, COMMON);
@@ -111,14 +111,15 @@ export function configuration(options: VerifierOptions): string {
 export function inCamelCase(message: string): string {
   return message
     .replace("`token_types`", "`typ`")
-    .replace("`allow_loopback_http`", "`danger_allow_http`")
+    .replace(/,? (?:and|or) for http on this machine (?:also|call)\s+`allow_loopback_http`/, " (http only for this machine)")
+    .replace("call `audience` with a name, or `any_audience`", "set `audience` to the name of this service, or `any_audience`")
     .replace(/`[a-z_]+`/g, (name) =>
       name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()),
     );
 }
 
 function issuerConfiguration(issuer: unknown): object {
-  if (typeof issuer !== "object" || issuer === null) throw invalid("an issuer is no object");
+  if (!isPlain(issuer)) throw invalid("an issuer is no plain object");
   // The keys of others are fetched over https; on this machine nobody is between.
   return { profile: "usso_legacy", allow_loopback_http: true, ...snake({ ...issuer }) };
 }
@@ -139,7 +140,9 @@ function snake(options: Record<string, unknown>): Record<string, unknown> {
   const written: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(options)) {
     if (name.includes("_") || HIDDEN.has(name)) throw invalid(`unknown setting \`${name}\``);
-    if (isLost(value)) throw invalid(`\`${name}\` is ${value}; leave it out, or correct it`);
+    if (isLost(value) || (value === undefined && LIMITS.has(name))) {
+      throw invalid(`\`${name}\` is ${String(value)}; leave it out, or correct it`);
+    }
     const plain = NESTED.has(name) && isObject(value) ? snake({ ...value }) : value;
     written[name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)] = plain;
   }
@@ -147,14 +150,27 @@ function snake(options: Record<string, unknown>): Record<string, unknown> {
 }
 
 /** Whether JSON has nothing for a value, so that a setting would silently not be there. */
-export function isLost(value: unknown): boolean {
-  return value === null || (typeof value === "number" && !Number.isFinite(value));
+function isLost(value: unknown): boolean {
+  if (typeof value === "number") return !Number.isFinite(value);
+  return value === null || typeof value === "function" || typeof value === "symbol";
+}
+
+/** Whether all that an object says is in its own members, as for objects that are written down. */
+export function isPlain(value: unknown): value is object {
+  if (typeof value !== "object" || value === null) return false;
+  const parent: unknown = Object.getPrototypeOf(value);
+  const isOwn = parent === null || Object.getPrototypeOf(parent) === null;
+  return isOwn && !Array.isArray(value) && Reflect.ownKeys(value).length === Object.keys(value).length;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** Settings that let fewer tokens in: what is lost of them must not let more in. */
+const LIMITS = new Set([
+  "algorithms", "maxAge", "maxLifetime", "requiredClaims", "tenant", "tokenType", "tokenTypeIfAny", "typ",
+]);
 const NESTED = new Set(["tokenCache"]);
 /** What is set here and not by apps. */
 const HIDDEN = new Set(["allowLoopbackHttp", "local"]);

@@ -10,6 +10,8 @@ export class Transport {
   readonly #native: NativeVerifier;
   readonly #fetch: typeof fetch;
   readonly #now: () => number;
+  /** Why the last request came to nothing. */
+  trouble: Error | undefined;
   readonly #sent = new Map<number, FetchRequest>();
   readonly #underWay = new Map<number, Promise<void>>();
 
@@ -52,6 +54,7 @@ export class Transport {
     while (next !== undefined) {
       this.#sent.set(number, next);
       const outcome = await exchange(this.#fetch, next);
+      this.trouble = troubleOf(next.url, outcome);
       const latest = this.#sent.get(number);
       if (latest !== next) {
         // Another one asked the same and was faster: this one goes on where that one is.
@@ -65,13 +68,15 @@ export class Transport {
   }
 
   #takeIn(number: number, outcome: Outcome): string | undefined {
+    if (outcome instanceof Error) return this.#native.failed(number, "failed", this.#now());
     if (typeof outcome === "string") return this.#native.failed(number, outcome, this.#now());
     const { status, headers, body } = outcome;
     return this.#native.fetched(number, status, headers, body, this.#now());
   }
 }
 
-type Outcome = "failed" | "timed_out" | "too_large" | Received;
+/** What came of a request: an error if there is no answer. */
+type Outcome = "timed_out" | "too_large" | Error | Received;
 
 interface Received {
   status: number;
@@ -111,9 +116,18 @@ async function received(
     const body = await bounded(response, request.max_body_bytes);
     if (body === undefined) return "too_large";
     return { status: response.status, headers: [...response.headers].flat(), body };
-  } catch {
-    return "failed";
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
   }
+}
+
+/** Says what is wrong with an answer, for the log of the app. */
+function troubleOf(url: string, outcome: Outcome): Error | undefined {
+  if (outcome instanceof Error) return new Error(`${url} cannot be asked`, { cause: outcome });
+  if (outcome === "timed_out") return new Error(`${url} did not answer in ${SECONDS} s`);
+  if (outcome === "too_large") return new Error(`${url} answered more than is allowed`);
+  if (outcome.status !== 200) return new Error(`${url} answered ${outcome.status}`);
+  return new Error(`${url} answered, but gave no usable keys`);
 }
 
 /** Reads a body; nothing if it is longer than allowed. */

@@ -53,9 +53,9 @@ export class UserData {
     return new UserData(json);
   }
 
-  /** @internal The claims in JSON. */
-  static jsonOf(user: UserData): string {
-    return user.#json;
+  /** @internal The claims in JSON; nothing for what only looks like a caller. */
+  static jsonOf(user: unknown): string | undefined {
+    return typeof user === "object" && user !== null && #json in user ? user.#json : undefined;
   }
 
   /** The subject: `user:…` or `service:…` in tokens of USSO. */
@@ -185,7 +185,7 @@ export class UserData {
   }
 
   #text(claim: string): string | undefined {
-    const value = this.claims[claim];
+    const value = Object.hasOwn(this.claims, claim) ? this.claims[claim] : undefined;
     return typeof value === "string" ? value : undefined;
   }
 }

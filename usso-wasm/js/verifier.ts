@@ -6,7 +6,7 @@ import { Asked, Inbox, NativeVerifier, Question, type Told, wrong_rule } from ".
 import {
   configuration,
   inCamelCase,
-  isLost,
+  isPlain,
   type VerifierOptions,
 } from "./options.js";
 import { later } from "./platform.js";
@@ -77,9 +77,11 @@ export class Verifier {
    * if what is needed is not there, 503 while nobody can tell.
    */
   async verify(token: string, options?: VerifyOptions): Promise<UserData> {
-    const known = this.#recall(token, options);
+    const nonce = nonceOf(options);
+    const known = this.#recall(token, nonce);
     if (known !== undefined) return this.#checked(known, options);
-    return this.#checked(await this.#settled(this.#tokenOf(token), options), options);
+    const user = await this.#settled(this.#tokenOf(token), nonce, options?.waitUntil);
+    return this.#checked(user, options);
   }
 
   /**
@@ -88,9 +90,10 @@ export class Verifier {
    * then use `verify`.
    */
   verifySync(token: string, options?: VerifyOptions): UserData {
-    const known = this.#recall(token, options);
+    const nonce = nonceOf(options);
+    const known = this.#recall(token, nonce);
     if (known !== undefined) return this.#checked(known, options);
-    const user = this.#settledSync(this.#tokenOf(token), options);
+    const user = this.#settledSync(this.#tokenOf(token), nonce, options?.waitUntil);
     return this.#checked(user, options);
   }
 
@@ -104,11 +107,10 @@ export class Verifier {
     request: Request | RequestHead,
     options?: Pick<VerifyOptions, "waitUntil">,
   ): Promise<UserData | undefined> {
-    const { method, target, headers } = "target" in request ? request : headOf(request);
-    const lines = written(headers);
+    const [method, target, lines] = partsOf(request);
     const judge = (asked: Asked): Answered =>
       this.#native.authenticate(method, target, lines, asked, this.#now());
-    return this.#settled(judge, options);
+    return this.#settled(judge, undefined, options?.waitUntil);
   }
 
   /**
@@ -130,11 +132,11 @@ export class Verifier {
     request?: Request | RequestHead,
   ): UserData {
     const rule = ruleOf(needed, needed.params);
-    if (user !== undefined && rule === "{}") return user;
-    const head = request === undefined ? NO_REQUEST : "target" in request ? request : headOf(request);
-    const claims = user === undefined ? undefined : UserData.jsonOf(user);
-    const lines = written(head.headers);
-    const told = this.#native.check(claims, rule, head.method, head.target, lines, this.#now());
+    const claims = user == null ? undefined : UserData.jsonOf(user);
+    if (user != null && claims === undefined) throw misused("the caller is no `UserData`");
+    if (user != null && rule === "{}") return user;
+    const [method, target, lines] = partsOf(request ?? NO_REQUEST);
+    const told = this.#native.check(claims, rule, method, target, lines, this.#now());
     if (told !== undefined) throw errorOfTold(told);
     return user as UserData;
   }
@@ -156,7 +158,7 @@ export class Verifier {
    * Whoever can change what is kept can sign tokens.
    */
   exportKeys(issuer: string): Uint8Array | undefined {
-    return this.#native.export(issuer);
+    return this.#native.export(textOf(issuer));
   }
 
   /**
@@ -165,7 +167,7 @@ export class Verifier {
    */
   importKeys(issuer: string, snapshot: Uint8Array): void {
     const wrong = ArrayBuffer.isView(snapshot)
-      ? this.#native.import(issuer, snapshot, this.#now())
+      ? this.#native.import(textOf(issuer), snapshot, this.#now())
       : "the snapshot is no Uint8Array";
     if (wrong !== undefined) throw new UssoError("snapshot.invalid", wrong, 500);
   }
@@ -182,13 +184,14 @@ export class Verifier {
 
   /** By a clock that does not work everything would be good for ever. */
   #now(): number {
-    const seconds = Math.floor(this.#milliseconds() / 1000);
-    if (seconds > 0 && Number.isSafeInteger(seconds)) return seconds;
+    const milliseconds: unknown = this.#milliseconds();
+    const seconds = typeof milliseconds === "number" ? Math.floor(milliseconds / 1000) : NaN;
+    if (seconds > EARLIEST && Number.isSafeInteger(seconds)) return seconds;
     throw unavailable();
   }
 
-  #recall(token: string, options: VerifyOptions | undefined): UserData | undefined {
-    if (options?.nonce !== undefined) return undefined;
+  #recall(token: string, nonce: string | undefined): UserData | undefined {
+    if (nonce !== undefined) return undefined;
     // The clock is the app's: nothing of it runs between the inbox and the question.
     const now = this.#now();
     return this.#native.recall(this.#inbox.put(textOf(token)), now);
@@ -203,27 +206,30 @@ export class Verifier {
   }
 
   #checked(user: UserData | undefined, options: VerifyOptions | undefined): UserData {
-    return options === undefined ? (user as UserData) : this.check(user, options);
+    if (options === undefined) return user as UserData;
+    const { nonce: _, ...needed } = options;
+    return this.check(user, needed);
   }
 
   /** Asks, does what is asked for, and asks again, until there is a verdict. */
   async #settled(
     judge: Judge,
-    options: VerifyOptions | undefined,
+    nonce: string | undefined,
+    waitUntil: WaitUntil | undefined,
   ): Promise<UserData | undefined> {
-    const asked = new Asked(options?.nonce);
+    const asked = new Asked(nonce);
     try {
       for (let round = 0; round < ROUNDS; round++) {
         const answer = judge(asked);
         if (answer === undefined) return undefined;
         if (answer instanceof UserData) {
-          this.#refreshAhead(options?.waitUntil);
+          this.#refreshAhead(waitUntil);
           return answer;
         }
         if (answer instanceof Question) {
           await this.#sign(answer, asked);
         } else {
-          await this.#done(answer, options?.waitUntil);
+          await this.#done(answer, waitUntil);
           asked.fetched();
         }
       }
@@ -233,22 +239,26 @@ export class Verifier {
     }
   }
 
-  #settledSync(judge: Judge, options: VerifyOptions | undefined): UserData {
-    const asked = new Asked(options?.nonce);
+  #settledSync(
+    judge: Judge,
+    nonce: string | undefined,
+    waitUntil: WaitUntil | undefined,
+  ): UserData {
+    const asked = new Asked(nonce);
     try {
       const answer = judge(asked);
       if (answer instanceof UserData) {
-        this.#refreshAhead(options?.waitUntil);
+        this.#refreshAhead(waitUntil);
         return answer;
       }
       if (answer instanceof Question) {
-        // This platform tells later only.
+        const algorithm = answer.algorithm();
         answer.free();
-      } else if (answer !== undefined) {
-        // Throws a refusal; whatever else it wants is fetched for those who come later.
-        void this.#done(answer, options?.waitUntil);
+        throw unavailable(`this platform verifies ${algorithm} only with a promise: call \`verify\``);
       }
-      throw unavailable();
+      // Throws a refusal; whatever else it wants is fetched for those who come later.
+      if (answer !== undefined) this.#done(answer, waitUntil).catch(() => undefined);
+      throw unavailable("the keys are not here yet: call `verify`");
     } finally {
       asked.free();
     }
@@ -267,13 +277,12 @@ export class Verifier {
   /** Does what is asked for. Throws a refusal, at once. */
   #done(answer: string, waitUntil: WaitUntil | undefined): Promise<void> {
     const told = JSON.parse(answer) as Told;
-    if (told.refused !== undefined) throw errorOf(told.refused);
+    if (told.refused !== undefined) throw errorOf(told.refused, this.#transport.trouble);
     const { fetch: request, wait } = told;
     if (wait !== undefined) return this.#transport.wait(wait);
     if (request === undefined) throw unavailable();
     const work = this.#transport.send(request);
-    // Whoever asked may leave; others wait for the same.
-    waitUntil?.(work);
+    outlive(work, waitUntil);
     return work;
   }
 
@@ -283,7 +292,8 @@ export class Verifier {
     if (told === undefined) return;
     for (const request of JSON.parse(told)) {
       const work = this.#transport.send(request);
-      waitUntil?.(work);
+      work.catch(() => undefined);
+      outlive(work, waitUntil);
     }
   }
 }
@@ -297,29 +307,61 @@ export function assertNeeded(needed: Needed): void {
 type Answered = UserData | Question | string | undefined;
 type Judge = (asked: Asked) => Answered;
 
+/** Whoever asked may leave; others wait for the same. What a server makes of it changes no verdict. */
+function outlive(work: Promise<void>, waitUntil: WaitUntil | undefined): void {
+  try {
+    waitUntil?.(work);
+  } catch {
+    // A worker whose client has left cannot prolong anything.
+  }
+}
+
+/** A nonce that was lost must not stand for none. */
+function nonceOf(options: VerifyOptions | undefined): string | undefined {
+  if (options === undefined) return undefined;
+  if (!isPlain(options)) throw misused("the options are no plain object");
+  if (!("nonce" in options)) return undefined;
+  const { nonce } = options;
+  if (typeof nonce === "string" && nonce !== "") return nonce;
+  throw misused("`nonce` is no text");
+}
+
+function partsOf(request: Request | RequestHead): [method: string, target: string, lines: string] {
+  if (typeof request !== "object" || request === null) throw misused("there is no request");
+  const { method, target, headers } = "target" in request ? request : headOf(request);
+  if (typeof method !== "string" || typeof target !== "string") {
+    throw misused("a request needs method and target as text");
+  }
+  return [method, target, written(headers)];
+}
+
 /** What is no text is no token. */
 function textOf(token: unknown): string {
   return typeof token === "string" ? token : "";
 }
 
-/** Writes what is needed. A name that is misspelt must not let everybody in. */
+/** Writes what is needed. What is misspelt or of another kind must not let everybody in. */
 function ruleOf(needed: Needed, params: Readonly<Record<string, string>> | undefined): string {
   const rule: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(needed)) {
-    if (OTHERS.has(name)) continue;
+  for (const [name, value] of membersOf(needed)) {
+    if (name === "params" || name === "waitUntil") continue;
     const written = WRITTEN.get(name);
     if (written === undefined) throw misused(`a caller cannot need \`${name}\``);
-    if (value === "" || value === undefined || isLost(value) || isEmpty(value)) {
-      throw misused(`\`${name}\` of what is needed is empty`);
-    }
+    if (!isNeed(value)) throw misused(`\`${name}\` of what is needed is empty or of another kind`);
     rule[written] = LISTS.has(name) && typeof value === "string" ? [value] : value;
   }
   const json = JSON.stringify(rule);
   return json === "{}" || params === undefined ? json : JSON.stringify({ ...rule, parameters: params });
 }
 
-function isEmpty(value: unknown): boolean {
-  return Array.isArray(value) && value.length === 0;
+function membersOf(needed: Needed): [string, unknown][] {
+  if (!isPlain(needed)) throw misused("what is needed is no plain object");
+  return Object.entries(needed);
+}
+
+function isNeed(value: unknown): boolean {
+  if (Array.isArray(value)) return value.length > 0 && value.every((item) => typeof item === "string");
+  return (typeof value === "string" && value !== "") || typeof value === "boolean" || Number.isFinite(value);
 }
 
 function misused(message: string): UssoError {
@@ -347,9 +389,9 @@ const WRITTEN: ReadonlyMap<string, string> = new Map([
   ["acr", "acr"],
 ]);
 const LISTS = new Set(["scope", "role", "acr"]);
-/** Options that need nothing of a caller. */
-const OTHERS = new Set(["nonce", "params", "waitUntil"]);
 
 const NO_REQUEST: RequestHead = { method: "GET", target: "/", headers: [] };
+/** In 1998: what is before is given in another unit, or made up. */
+const EARLIEST = 900_000_000;
 /** Keys, their replacement, the token's signature for each, and that of a proof. */
 const ROUNDS = 8;

@@ -142,7 +142,7 @@ pub(super) fn text<'m>(
 
 /// Takes out a member that must be a boolean if it is there.
 pub(super) fn flag(members: &mut Map<String, Value>, name: &str) -> Result<Option<bool>, Error> {
-    json::take(members, name).map(|value| value.as_bool().ok_or(ODD_ANSWER)).transpose()
+    members.remove(name).map(|value| value.as_bool().ok_or(ODD_ANSWER)).transpose()
 }
 
 /// Reading answers strictly protects from an issuer's mistakes; it says nothing about the bearer.

@@ -132,10 +132,13 @@ function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 /** Gives the origins of the setting. Throws `config.invalid`. */
-export function originsOf(given: readonly string[]): string[] {
+export function originsOf(given: readonly string[], dangerAllowHttp: boolean): string[] {
   return given.map((text) => {
-    const { origin } = urlOf(text, "apiOrigins");
-    if (origin === "null" || (text !== origin && text !== `${origin}/`)) {
+    const url = urlOf(text, "apiOrigins");
+    const { origin, protocol } = url;
+    const isPrivate = protocol === "https:" || (protocol === "http:" && (isNear(url) || dangerAllowHttp));
+    if (!isPrivate) throw wrongSetting("a member of `apiOrigins` does not begin with https://");
+    if (text.includes("*") || (text !== origin && text !== `${origin}/`)) {
       throw wrongSetting("a member of `apiOrigins` is no origin such as https://api.example.com");
     }
     return origin;

@@ -85,12 +85,10 @@ test("keys come over https, or from this machine", async (t) => {
 test("a setting that is undefined is as one that is left out", async (t) => {
   const nothing = {
     leeway: undefined,
-    tenant: undefined,
-    typ: undefined,
     tokenCache: undefined,
     realm: undefined,
   };
-  nothing.fetch = nothing.now = nothing.algorithms = nothing.jwksUrl = undefined;
+  nothing.fetch = nothing.now = nothing.jwksUrl = undefined;
   const { own, verifier } = await made(t, nothing);
   assert.equal((await verifier.verify(await own.mint())).sub, "user:1");
 });
@@ -111,11 +109,19 @@ test("what is changed after the verifier was made changes nothing", async (t) =>
   await refused(verifier.verify(await own.mint({ aud: "other" })), "token.audience");
 });
 
-test("options need not be a plain object, and settings it inherits are none", async (t) => {
-  const { own, options } = await made(t);
-  const inherited = Object.assign(Object.create({ anyAudience: true, leeway: 120 }), options);
-  const verifier = createVerifier(inherited);
-  await refused(verifier.verify(await own.mint({ aud: "other" })), "token.audience");
+test("what would be lost of the options is refused, and never lets more in", async (t) => {
+  const { options } = await made(t);
+  const wrong = (more) => refused(() => createVerifier({ ...options, ...more }), "config.invalid", 500);
+  const limits = ["algorithms", "maxAge", "maxLifetime", "requiredClaims", "tenant", "tokenType", "typ"];
+  for (const name of limits) {
+    for (const lost of [undefined, null, () => "x", Symbol("x"), NaN]) await wrong({ [name]: lost });
+  }
+  const inherited = Object.assign(Object.create({ tenant: "org_1" }), options);
+  const hidden = Object.defineProperty({ ...options }, "tenant", { value: "org_1" });
+  for (const odd of [inherited, hidden, new Map(Object.entries(options)), [options], "x", null]) {
+    await refused(() => createVerifier(odd), "config.invalid", 500);
+    await refused(() => createVerifier({ issuers: [odd] }), "config.invalid", 500);
+  }
   createVerifier(Object.assign(Object.create(null), options));
 });
 
