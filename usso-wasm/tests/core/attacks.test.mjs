@@ -39,10 +39,12 @@ test("what is needed and of another kind lets nobody in", async () => {
       assert.throws(() => usso(verifier).require({ [name]: value }), { code: "config.invalid" }, name);
     }
   }
+  const user = await verifier.verify(token);
   const inherited = Object.create({ role: "admin" });
   const hidden = Object.defineProperty({}, "role", { value: "admin" });
   for (const needed of [inherited, hidden, new Map([["role", "admin"]]), new Set(["admin:all"]), 5, true, () => 1]) {
     await refused(verifier.verify(token, needed), "call.invalid", 500);
+    await refused(() => verifier.check(user, needed), "call.invalid", 500);
     assert.throws(() => usso(verifier).require(needed), { code: "config.invalid" });
   }
   for (const name of ["nonce", "params", "waitUntil"]) {

@@ -14,23 +14,22 @@ async function known(t, more = {}) {
 }
 
 test("a clock that verifies another token changes no verdict", async (t) => {
-  let inside;
+  let left = Infinity;
   const now = () => {
-    inside?.();
+    if (left-- === 0) assert.equal(verifier.verifySync(bob).sub, "user:bob");
     return Date.now();
   };
   const { own, verifier } = await known(t, { now });
-  const [ann, bob] = [await own.mint({ sub: "user:ann" }), await own.mint({ sub: "user:bob" })];
-  const other = () => {
-    inside = undefined;
-    assert.equal(verifier.verifySync(bob).sub, "user:bob");
-  };
-  for (const round of ["cold", "remembered"]) {
-    inside = other;
-    assert.equal(verifier.verifySync(ann).sub, "user:ann", round);
-    inside = other;
-    assert.equal((await verifier.verify(ann)).sub, "user:ann", round);
-    inside = other;
+  // As long as the other.
+  const bob = await own.mint({ sub: "user:bob", times: 9 });
+  // Asked once about what is remembered, a second time for what is not.
+  for (const times of [0, 1]) {
+    const ann = await own.mint({ sub: "user:ann", times });
+    left = times;
+    assert.equal(verifier.verifySync(ann).sub, "user:ann");
+    left = times;
+    assert.equal((await verifier.verify(ann)).sub, "user:ann");
+    left = times;
     await refused(() => verifier.verifySync(`${ann}x`), "token.malformed", 401);
   }
 });
