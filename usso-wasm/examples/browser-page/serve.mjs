@@ -83,6 +83,10 @@ const FAILED = { status: 503, headers: [], body: "" };
 
 server.listen(Number(PORT), "127.0.0.1", async () => {
   const origin = `http://localhost:${server.address().port}`;
-  if (SYSTEM_PASSWORD !== undefined) await allow(origin);
+  try {
+    if (SYSTEM_PASSWORD !== undefined) await allow(origin);
+  } catch (error) {
+    console.error(`${ISSUER} does not let this page call it: ${error.message}; is it running?`);
+  }
   console.log(origin);
 });

@@ -276,6 +276,9 @@ test("a setting that is wrong is named", async (t) => {
     [{ ...options, apiOrigins: ["https://api.example.com/v1"] }, /apiOrigins/],
     [{ ...options, apiOrigins: ["*"] }, /apiOrigins/],
     [{ ...options, apiOrigins: ["data:,"] }, /apiOrigins/],
+    [{ ...options, apiOrigins: ["http://api.example.com"] }, /apiOrigins/],
+    [{ ...options, apiOrigins: ["ws://api.example.com"] }, /apiOrigins/],
+    [{ ...options, apiOrigins: ["https://*.example.com"] }, /apiOrigins/],
     [{ ...options, tenant: "a\nb" }, /tenant/], [{ ...options, tenant: "" }, /tenant/],
   ];
   for (const [settings, name] of wrong) {
