@@ -25,6 +25,7 @@ import {
   isOver,
   isSameSession,
   type SessionUser,
+  type Token,
   tokenOf,
 } from "./login/token.js";
 import { type SessionListener, type SessionStatus, Who } from "./login/who.js";
@@ -78,6 +79,8 @@ export class Session {
   readonly #renewal: Renewal;
   readonly #origins: ReadonlySet<string>;
   readonly #over = new AbortController();
+  /** Of the session that the user signed out of last. */
+  #left: Token | undefined;
 
   constructor(options: SessionOptions) {
     const { server, tenant, apiOrigins, dangerAllowHttp = false } = options;
@@ -125,23 +128,18 @@ export class Session {
    */
   async signOut(): Promise<void> {
     this.#requireOpen();
-    const { token: left } = this.#who;
-    for (let times = 0; times < 3; times++) {
-      const era = this.#end();
-      await this.#inTurn(() => this.#leave(era, left?.access));
-      // Unless another tab renewed the session in the same moment, and told of it later.
-      const { token } = this.#who;
-      if (left === undefined || token === undefined || !isSameSession(left, token)) return;
-    }
+    const era = this.#who.nextEra();
+    const { token } = this.#who;
+    this.#left = token;
+    this.#tabs.noteLeaving(era);
+    this.#out(era);
+    await this.#inTurn(() => this.#leave(era, token?.access));
   }
 
   /** Signs all tabs out. */
-  #end(): number {
-    const era = this.#who.nextEra();
-    this.#tabs.noteLeaving(era);
+  #out(era: number): void {
     this.#tabs.say({ kind: "out", era });
     this.#who.end(era, "signOut");
-    return era;
   }
 
   /**
@@ -288,7 +286,10 @@ export class Session {
     if (era < own || (era === own && status === "signedOut")) return;
     if (era === own && token !== undefined && token.since >= since) return;
     try {
-      this.#who.adopt(tokenOf(access, life, since), era);
+      const heard = tokenOf(access, life, since);
+      // A tab that heard late of the sign-out has renewed what the server ends.
+      if (isOf(heard, this.#left)) this.#out(era + 1);
+      else this.#who.adopt(heard, era);
     } catch (error) {
       // It is of another version of the app.
       if (!(error instanceof UssoLoginError)) throw error;
@@ -322,6 +323,12 @@ export class Session {
   #requireOpen(): void {
     this.#over.signal.throwIfAborted();
   }
+}
+
+/** Whether a token is surely of the session of another. */
+function isOf(token: Token, left: Token | undefined): boolean {
+  const isNamed = typeof token.user["session_id"] === "string";
+  return isNamed && left !== undefined && isSameSession(left, token);
 }
 
 /** How long, in milliseconds, a sign-out waits for other tabs. */

@@ -392,3 +392,30 @@ test("a sign-out does not wait for a tab that never gives way", async (t) => {
   assert.deepEqual(await signOut(page), {});
   assert.equal(gate.count("/auth/logout"), 1);
 });
+
+test("what a tab renewed that hears late of a sign-out is signed out as well", async (t) => {
+  const { context, options } = await w.open(t);
+  const page = await openTab(context, w.site, options);
+  const told = await page.evaluate(async ({ server, account }) => {
+    // Another tab of the page, as far as this one can tell.
+    const other = new BroadcastChannel(`usso ${server}/api/sso/v1 `);
+    const words = [];
+    const heard = (kind) => new Promise((resolve) => {
+      other.addEventListener("message", ({ data }) => {
+        words.push(data);
+        if (data.kind === kind) resolve(data);
+      });
+    });
+    const renewed = heard("token");
+    await session.signIn(account);
+    const token = await renewed;
+    const out = heard("out");
+    await session.signOut();
+    const { era } = await out;
+    const again = heard("out");
+    other.postMessage({ ...token, era: era + 1000, since: Date.now() });
+    const later = await Promise.race([again, new Promise((done) => setTimeout(done, 3000))]);
+    return { later: later?.era - era, status: session.status, user: session.user };
+  }, { server: options.server, account: w.alice });
+  assert.deepEqual(told, { later: 1001, status: "signedOut", user: undefined });
+});
