@@ -44,7 +44,7 @@ fn build(root: &Path, target: &Path) -> Result<PathBuf, String> {
         if !toolchain.is_dir() {
             fetch(&toolchain, place).map_err(|reason| format!("{reason}\n{ADD_SOURCE}"))?;
         }
-        variables.extend(compiler(&toolchain, env::consts::ARCH));
+        variables.extend(compiler(&toolchain, env::consts::ARCH)?);
         toolchain.join("target")
     };
     variables.push(("CARGO_TARGET_DIR", folder.display().to_string()));
@@ -71,7 +71,11 @@ fn fetch(toolchain: &Path, place: Place) -> Result<(), String> {
         // May fail: the lists of packages that are already there will do.
         let _ = process::shell(Path::new("."), "apt-get update");
     }
-    let closure = process::output(Command::new("apt-cache").args(CLOSURE))?;
+    let needed_by =
+        |names: &[&str]| process::output(Command::new("apt-cache").args(CLOSURE).args(names));
+    let mut closure = needed_by(&["rustc-web", "rust-web-src"])?;
+    let linker = linker(&closure).ok_or("apt knows no libllvm of rustc-web")?;
+    closure.push_str(&needed_by(&[&linker])?);
     let installed = process::output(Command::new("dpkg-query").args(INSTALLED))?;
     let names = wanted(&closure, &installed, env!("CARGO_PKG_RUST_VERSION"))?;
     let part = toolchain.with_extension("part");
@@ -85,6 +89,12 @@ fn empty(folder: &Path) -> std::io::Result<()> {
         fs::remove_dir_all(folder)?;
     }
     fs::create_dir_all(folder)
+}
+
+/// Names the linker of the compiler's own LLVM.
+fn linker(closure: &str) -> Option<String> {
+    let version = closure.lines().find_map(|name| name.strip_prefix("libllvm"))?;
+    version.bytes().all(|byte| byte.is_ascii_digit()).then(|| format!("lld-{version}"))
 }
 
 /// Picks what to download: the compiler's own packages, and libraries it needs that the system
@@ -106,11 +116,18 @@ fn wanted<'c>(closure: &'c str, installed: &str, least: &str) -> Result<Vec<&'c 
 }
 
 /// The variables that make cargo use the unpacked compiler.
-fn compiler(toolchain: &Path, architecture: &str) -> [(&'static str, String); 2] {
+fn compiler(toolchain: &Path, architecture: &str) -> Result<[(&'static str, String); 3], String> {
     let inside = |path: &str| toolchain.join(path).display().to_string();
     let libraries =
         ["usr/lib", "lib"].map(|lib| inside(&format!("{lib}/{architecture}-linux-gnu")));
-    [("LD_LIBRARY_PATH", libraries.join(":")), ("RUSTC", inside("usr/bin/rustc"))]
+    let versions = fs::read_dir(toolchain.join("usr/lib")).into_iter().flatten().flatten();
+    let mut linkers = versions.map(|version| version.path().join("bin/wasm-ld"));
+    let linker = linkers.find(|linker| linker.exists()).ok_or("the compiler has no linker")?;
+    Ok([
+        ("LD_LIBRARY_PATH", libraries.join(":")),
+        ("RUSTC", inside("usr/bin/rustc")),
+        ("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker.display().to_string()),
+    ])
 }
 
 const TARGET: &str = "wasm32-unknown-unknown";
@@ -133,10 +150,10 @@ const FLAGS: &[&str] = &[
     "--cfg=sha2_backend_soft=\"compact\"",
 ];
 
-const CLOSURE: &[&str] = &["depends", "--recurse", "--important", "rustc-web", "rust-web-src"];
+const CLOSURE: &[&str] = &["depends", "--recurse", "--important"];
 const INSTALLED: &[&str] = &["--show", "--showformat", "${Package}\n"];
 const VERSIONED: &str = "libstd-rust-web-";
-const OWN: &[&str] = &["libllvm", "libstd-rust-web", "rust-web-src", "rustc-web"];
+const OWN: &[&str] = &["libllvm", "libstd-rust-web", "lld-", "rust-web-src", "rustc-web"];
 
 /// Leaves out the compiler's own source: nine files of ten.
 const UNPACK: &str = "for package in *.deb; do \
@@ -167,9 +184,21 @@ mod tests {
     }
 
     #[test]
-    fn the_unpacked_compiler_runs_with_its_own_libraries() {
-        let variables = compiler(Path::new("/r/target/wasm-toolchain"), "x86_64");
-        let inside = |value: &str| value.starts_with("/r/target/wasm-toolchain/");
+    fn the_unpacked_compiler_runs_with_its_own_libraries_and_linker() {
+        let folder = env::temp_dir().join(format!("usso-wasm-{}", std::process::id()));
+        assert!(compiler(&folder, "x86_64").is_err());
+        let bin = folder.join("usr/lib/llvm-22/bin");
+        fs::create_dir_all(&bin).unwrap();
+        fs::write(bin.join("wasm-ld"), "").unwrap();
+        let variables = compiler(&folder, "x86_64").unwrap();
+        let inside = |value: &str| Path::new(value).starts_with(&folder);
         assert!(variables.iter().all(|(_, value)| value.split(':').all(inside)), "{variables:?}");
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn the_linker_is_that_of_the_compilers_own_llvm() {
+        assert_eq!(linker(CLOSURE).as_deref(), Some("lld-22"));
+        assert_eq!(linker("libllvm-c\n"), None);
     }
 }
