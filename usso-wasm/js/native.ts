@@ -70,7 +70,6 @@ export interface FetchRequest {
   number: number;
   url: string;
   headers: [string, string][];
-  body: string | null;
   max_body_bytes: number;
 }
 

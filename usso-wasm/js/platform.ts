@@ -42,7 +42,7 @@ export function later(): CryptographyLater | undefined {
   return chosen !== undefined && "verify" in chosen ? chosen : undefined;
 }
 
-/** For the WebAssembly: 0 for bad, 1 for good, 2 for an unknown key, 3 if it is told later only. */
+/** For the WebAssembly: 0 for bad, 1 for good, 2 for an unknown key, 3 if it is not told now. */
 export function verifyNow(
   algorithm: string,
   thumbprint: string,
@@ -50,8 +50,13 @@ export function verifyNow(
   signature: Uint8Array,
 ): number {
   if (chosen === undefined || !("learn" in chosen)) return 3;
-  const good = chosen.verifyNow(algorithm, thumbprint, message, signature);
-  return good === undefined ? 2 : Number(good);
+  try {
+    const good = chosen.verifyNow(algorithm, thumbprint, message, signature);
+    return good === undefined ? 2 : Number(good);
+  } catch {
+    // An error must not pass through the WebAssembly, whose locks would stay as they are.
+    return 3;
+  }
 }
 
 /** For the WebAssembly: takes in a key. */

@@ -107,9 +107,7 @@ async function received(
 ): Promise<Outcome> {
   try {
     const response = await send(request.url, {
-      method: request.body === null ? "GET" : "POST",
       headers: request.headers,
-      body: request.body,
       redirect: "manual",
       signal,
     });

@@ -5,7 +5,7 @@ use usso_verify::call::{self, Refusal, Signed};
 use usso_verify::{Request, guard};
 use wasm_bindgen::prelude::*;
 
-/// A signature that JavaScript has verified. It frees this when it is done.
+/// A signature for the platform to verify later. JavaScript frees this when it is done.
 #[wasm_bindgen]
 pub struct Question(Box<call::Question>);
 
@@ -54,15 +54,11 @@ pub(crate) fn refused(refusal: &Refusal, answer: Option<guard::Answer>) -> Strin
     json!({ "refused": refused }).to_string()
 }
 
-/// Describes a request to send.
-pub(crate) fn fetch(number: u64, request: Request) -> Value {
-    let Request { url, headers, body, max_body_bytes, .. } = request;
-    // What is sent is written in ASCII.
-    let body = body.map(|body| String::from_utf8_lossy(&body).into_owned());
-    json!({
-        "number": number, "url": url, "headers": pairs(&headers), "body": body,
-        "max_body_bytes": max_body_bytes,
-    })
+/// Describes a request to send: a GET, as those for keys are.
+pub(crate) fn fetch(number: u64, request: &Request) -> Value {
+    let Request { url, headers, max_body_bytes, .. } = request;
+    let headers = pairs(headers);
+    json!({"number": number, "url": url, "headers": headers, "max_body_bytes": max_body_bytes})
 }
 
 /// Writes headers as lists of name and value.

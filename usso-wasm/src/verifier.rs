@@ -155,7 +155,6 @@ impl Verifier {
     /// Takes in that there is no answer.
     pub fn failed(&self, number: f64, reason: &str, now: f64) -> Option<String> {
         let error = match reason {
-            "refused" => FetchError::Refused,
             "timed_out" => FetchError::TimedOut,
             "too_large" => FetchError::TooLarge,
             _ => FetchError::Failed,
@@ -170,7 +169,7 @@ impl Verifier {
     /// Gives the requests that should be sent ahead of time, as a list in JSON; nothing if none is.
     pub fn due(&self, now: f64) -> Option<String> {
         let due = self.calls.due(seconds(now)).into_iter();
-        let due: Vec<Value> = due.map(|(number, request)| fetch(number, request)).collect();
+        let due: Vec<Value> = due.map(|(number, request)| fetch(number, &request)).collect();
         (!due.is_empty()).then(|| Value::from(due).to_string())
     }
 
@@ -220,7 +219,7 @@ impl Verifier {
     ) -> Option<String> {
         let number = seconds(number);
         let next = self.calls.fetched(number, result, seconds(now))?;
-        Some(fetch(number, next).to_string())
+        Some(fetch(number, &next).to_string())
     }
 
     /// What is no UTF-8 is no token.
@@ -244,7 +243,7 @@ impl Verifier {
             Answer::Caller(principal) => return self.users.of(&principal),
             Answer::Sign(question) => return Question::new(question).into(),
             Answer::Fetch(number, request) => {
-                json!({ "fetch": fetch(number, request) }).to_string()
+                json!({ "fetch": fetch(number, &request) }).to_string()
             }
             Answer::Wait(number) => json!({ "wait": number }).to_string(),
             Answer::Refused(refusal) => refused(&refusal, None),

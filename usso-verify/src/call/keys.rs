@@ -2,15 +2,16 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value};
 
+use super::Asking;
 use super::config::known_claims;
 use super::refusal::Refusal;
 use crate::claims::UserData;
 use crate::error::VerifyError;
-use crate::fetch::{FetchError, Request, Response};
+use crate::fetch::{FetchError, Response};
 use crate::fields::Fields;
 use crate::opaque::{
     Answers, ApiKeys, Audiences, Credential, Error, Fingerprint, KeyRules, Limits, LookupFailed,
@@ -65,14 +66,6 @@ impl fmt::Debug for ApiKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ApiKey(..)")
     }
-}
-
-/// What there is to do about a key.
-pub(super) enum Asking {
-    Done(Result<Arc<UserData>, Error>),
-    Fetch(u64, Request),
-    LookUp(u64, ApiKey),
-    Wait(u64),
 }
 
 impl KeysSetup {

@@ -40,7 +40,7 @@ pub use needed::Needed;
 pub use refusal::Refusal;
 pub use signature::{Question, Signatures, Signed};
 
-use keys::{Asking, Keys};
+use keys::Keys;
 use serde_json::{Map, Value};
 
 use crate::claims::UserData;
@@ -88,6 +88,15 @@ pub enum Answer {
     Sign(Box<Question>),
     /// The token is not good, or nobody can tell.
     Refused(Refusal),
+}
+
+/// What there is to do about an API key.
+#[cfg_attr(target_family = "wasm", expect(dead_code, reason = "there are no keys"))]
+enum Asking {
+    Done(Result<Arc<UserData>, Error>),
+    Fetch(u64, Request),
+    LookUp(u64, ApiKey),
+    Wait(u64),
 }
 
 /// Whether a call may ask for something, or that was just fetched.

@@ -2,16 +2,16 @@
 //! a tenth of what every page loads.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::Asking;
 use super::refusal::Refusal;
 use crate::claims::UserData;
 use crate::error::VerifyError;
-use crate::fetch::{FetchError, Request, Response};
+use crate::fetch::{FetchError, Response};
 use crate::fields::Fields;
-use crate::opaque::{Error, LookupFailed, Origin};
+use crate::opaque::{LookupFailed, Origin};
 
 /// The settings that are refused.
 #[derive(Debug)]
@@ -30,15 +30,6 @@ impl ApiKey {
     pub const fn expose(&self) -> &str {
         match self.0 {}
     }
-}
-
-/// What there is to do about a key.
-#[expect(dead_code, reason = "there are no keys")]
-pub(super) enum Asking {
-    Done(Result<Arc<UserData>, Error>),
-    Fetch(u64, Request),
-    LookUp(u64, ApiKey),
-    Wait(u64),
 }
 
 impl KeysSetup {
