@@ -140,6 +140,11 @@ impl VerifyingKey {
         self.prepared.is_platform()
     }
 
+    /// Says whether these bytes can be a signature that the platform is asked about.
+    pub(crate) fn can_be(&self, signature: &[u8]) -> bool {
+        self.prepared.can_be(signature)
+    }
+
     fn prepare(
         algorithm: Algorithm,
         material: &Material,

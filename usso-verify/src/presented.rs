@@ -50,10 +50,13 @@ impl Signatures<'_> {
         {
             return Some(said.good);
         }
-        if key.is_platform() {
-            return self.at_once.and_then(|ask| ask(key, message, signature));
+        if !key.is_platform() {
+            return Some(key.verify(message, signature));
         }
-        Some(key.verify(message, signature))
+        if !key.can_be(signature) {
+            return Some(false);
+        }
+        self.at_once.and_then(|ask| ask(key, message, signature))
     }
 }
 

@@ -35,6 +35,13 @@ impl Prepared {
     pub(crate) const fn is_platform(&self) -> bool {
         self.0.is_platform()
     }
+
+    /// Says whether these bytes can be a signature: not every platform looks at that. Firefox takes
+    /// ECDSA signatures of any length, `WebKit` RSA signatures of any length and of numbers above the
+    /// modulus. They would be second spellings of a token (RFC 7518 §3.4, RFC 8017 §5.2.2, §8.2.2).
+    pub(crate) fn can_be(&self, signature: &[u8]) -> bool {
+        self.0.can_be(signature)
+    }
 }
 
 /// Refuses points of small order and second encodings of a point (RFC 8032 §5.1.3 has one each).
@@ -118,6 +125,11 @@ mod backend {
         pub(super) const fn is_platform(&self) -> bool {
             false
         }
+
+        #[expect(clippy::unused_self, reason = "the same question on every platform")]
+        pub(super) const fn can_be(&self, _: &[u8]) -> bool {
+            true
+        }
     }
 
     fn parsed(
@@ -182,16 +194,21 @@ mod backend {
     #[derive(Clone)]
     pub(super) enum Key {
         Ed25519(Box<ed25519_dalek::VerifyingKey>),
-        Platform,
+        Ecdsa { length: usize },
+        Rsa { modulus: Box<[u8]> },
     }
 
     impl Key {
         pub(super) fn new(_: Algorithm, material: &Material) -> Result<Self, KeyError> {
-            let Material::Ed25519(key) = material else {
-                return Ok(Self::Platform);
-            };
-            let key = ed25519_dalek::VerifyingKey::from_bytes(key).map_err(|_| KeyError::Weak)?;
-            Ok(Self::Ed25519(Box::new(key)))
+            Ok(match material {
+                Material::Ed25519(key) => {
+                    let key = ed25519_dalek::VerifyingKey::from_bytes(key);
+                    Self::Ed25519(Box::new(key.map_err(|_| KeyError::Weak)?))
+                }
+                Material::P256(_) => Self::Ecdsa { length: 64 },
+                Material::P384(_) => Self::Ecdsa { length: 96 },
+                Material::Rsa { n, .. } => Self::Rsa { modulus: n.as_slice().into() },
+            })
         }
 
         pub(super) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
@@ -203,7 +220,18 @@ mod backend {
         }
 
         pub(super) const fn is_platform(&self) -> bool {
-            matches!(self, Self::Platform)
+            !matches!(self, Self::Ed25519(_))
+        }
+
+        pub(super) fn can_be(&self, signature: &[u8]) -> bool {
+            match self {
+                Self::Ed25519(_) => true,
+                Self::Ecdsa { length } => signature.len() == *length,
+                // Numbers of as many bytes are in the order of their bytes.
+                Self::Rsa { modulus } => {
+                    signature.len() == modulus.len() && signature < modulus.as_ref()
+                }
+            }
         }
     }
 }

@@ -21,20 +21,43 @@ pub(crate) fn pack(root: &Path, made: &Path) -> Result<(), String> {
     run(root, &target, &mut command)
 }
 
-/// Installs what was packed and runs the tests, in Node, in an edge worker and in Chromium.
+/// Installs what was packed and runs the tests, in Node, in an edge worker and in browsers.
 pub(crate) fn test(root: &Path) -> Result<(), String> {
     let target = target(root);
     install(root, &target)?;
-    let chromium = chromium()?;
+    let (chromium, firefox) = (CHROMIUM.provide()?, FIREFOX.provide()?);
     unpack(root, &target)?;
     process::cargo(root, &["build", "-p", "usso-server"], &[])?;
     let verdicts = verdicts::write(root)?;
-    let mut command = Command::new("node");
-    // A test that hangs is told by its name.
-    command.args(["--test", "--test-timeout=300000", "tests/"]);
-    command.env("CHROMIUM", chromium).env("USSO_VERDICTS", verdicts);
-    command.env("USSO_SERVER", target.join("debug/usso-server"));
-    run(root, &target, &mut command)
+    let run_in = |browser: &str, paths: &[&str]| {
+        let mut command = Command::new("node");
+        // A test that hangs is told by its name.
+        command.args(["--test", "--test-timeout=300000"]);
+        command.args(test_files(&root.join(PACKAGE), paths)?);
+        command.env("CHROMIUM", &chromium).env("FIREFOX", &firefox).env("USSO_BROWSER", browser);
+        command.env("USSO_VERDICTS", &verdicts);
+        command.env("USSO_SERVER", target.join("debug/usso-server"));
+        run(root, &target, &mut command)
+    };
+    run_in("chromium", &["tests"])?;
+    run_in("firefox", &IN_BROWSERS)
+}
+
+/// Gives the files of tests that are at these paths or in folders there. Later versions of Node take
+/// no folders.
+fn test_files(package: &Path, paths: &[&str]) -> Result<Vec<PathBuf>, String> {
+    let mut open: Vec<PathBuf> = paths.iter().map(|path| package.join(path)).collect();
+    let mut files = Vec::new();
+    while let Some(path) = open.pop() {
+        if path.to_string_lossy().ends_with(".test.mjs") {
+            files.push(path);
+        } else if path.is_dir() {
+            let inside = fs::read_dir(&path).map_err(|error| format!("{path:?}: {error}"))?;
+            open.extend(inside.flatten().map(|entry| entry.path()));
+        }
+    }
+    files.sort();
+    if files.is_empty() { Err("there are no tests".to_owned()) } else { Ok(files) }
 }
 
 /// Runs the benchmarks of the package beside its peers.
@@ -98,21 +121,32 @@ fn major(version: &str) -> Option<u32> {
     version.trim().strip_prefix('v')?.split('.').next()?.parse().ok()
 }
 
-/// Looks for a browser.
-fn chromium() -> Result<OsString, String> {
-    let found = || {
+/// A browser for the tests.
+struct Browser {
+    /// What names another than those on the path.
+    variable: &'static str,
+    programs: &'static [&'static str],
+    package: &'static str,
+}
+
+impl Browser {
+    fn provide(&self) -> Result<OsString, String> {
+        if let Some(program) = self.find() {
+            return Ok(program);
+        }
+        provide(self.package)?;
+        self.find().ok_or_else(|| format!("still no {}", self.package))
+    }
+
+    fn find(&self) -> Option<OsString> {
         let path = env::var_os("PATH").unwrap_or_default();
         let folders: Vec<PathBuf> = env::split_paths(&path).collect();
-        let known = BROWSERS.iter().flat_map(|name| folders.iter().map(move |at| at.join(name)));
-        let named = env::var_os("CHROMIUM").map(PathBuf::from);
+        let known =
+            self.programs.iter().flat_map(|name| folders.iter().map(move |at| at.join(name)));
+        let named = env::var_os(self.variable).map(PathBuf::from);
         let mut known = named.into_iter().chain(known).map(PathBuf::into_os_string);
         known.find(|program| process::answers(program, &["--version"]))
-    };
-    if let Some(program) = found() {
-        return Ok(program);
     }
-    provide("chromium")?;
-    found().ok_or_else(|| "still no Chromium".to_owned())
 }
 
 /// Installs packages of the system under CI; elsewhere says how.
@@ -137,8 +171,16 @@ fn run(root: &Path, target: &Path, command: &mut Command) -> Result<(), String> 
 
 const PACKAGE: &str = "usso-wasm";
 const OLDEST: u32 = 20;
-const BROWSERS: [&str; 4] =
-    ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+const CHROMIUM: Browser = Browser {
+    variable: "CHROMIUM",
+    programs: &["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"],
+    package: "chromium",
+};
+const FIREFOX: Browser =
+    Browser { variable: "FIREFOX", programs: &["firefox-esr", "firefox"], package: "firefox-esr" };
+/// The tests that differ by browser.
+const IN_BROWSERS: [&str; 3] =
+    ["tests/login", "tests/vectors/browser.test.mjs", "tests/verdicts/browser.test.mjs"];
 
 #[cfg(test)]
 mod tests {

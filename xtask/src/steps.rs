@@ -137,7 +137,7 @@ pub(crate) const STEPS: &[Step] = &[
     },
     Step {
         name: "javascript",
-        about: "types and tests of the npm package, in Node, an edge worker and a browser",
+        about: "types and tests of the npm package, in Node, an edge worker, Chromium and Firefox",
         group: Group::Other,
         work: Work::Own(Check::JavaScript),
     },

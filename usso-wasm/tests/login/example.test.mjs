@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { launch } from "./support/browser.mjs";
+import { launch } from "../browser.mjs";
 import { startExample } from "./support/example.mjs";
 import { openGate } from "./support/gate.mjs";
 import { startServer } from "./support/server.mjs";

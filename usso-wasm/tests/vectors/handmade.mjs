@@ -3,6 +3,7 @@
  * the Rust example `verdicts`; what is expected is what Rust says natively unless noted.
  */
 
+import assert from "node:assert/strict";
 import { constants, createSign, generateKeyPairSync, randomBytes, sign } from "node:crypto";
 
 const ISSUER = { issuer: "https://sso.example", audience: "api", profile: "usso" };
@@ -24,6 +25,15 @@ export function handmade() {
     cases: [...rsa(), ...odd(), ...curves()],
     refused,
   };
+}
+
+/** Checks what was different. */
+export function assertNone({ found, compared }) {
+  assert.ok(compared > 50, `${compared} compared`);
+  assert.deepEqual(
+    found.map((line) => line.slice(0, 200)),
+    [],
+  );
 }
 
 /** RSA signatures of every kind but the one that the key is for. */

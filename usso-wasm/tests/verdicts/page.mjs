@@ -1,26 +1,15 @@
 /** The package in a real browser, served as it is installed. */
 
-import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
-import { delimiter, dirname, join, normalize } from "node:path";
+import { dirname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 
-import { chromium } from "playwright-core";
+import { launch } from "../browser.mjs";
 
 const PACKAGE = dirname(fileURLToPath(import.meta.resolve("usso/package.json")));
 const HERE = dirname(fileURLToPath(import.meta.url));
 const TYPES = { ".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm" };
-const FLAGS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
 
 /**
  * Calls `use` with a page on whose origin `/usso/` is the package, `/tests/` this folder, and `more`
@@ -29,7 +18,7 @@ const FLAGS = [
 export async function withPage(use, more = {}) {
   const server = createServer((request, response) => serve(request, response, more));
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const browser = await chromium.launch({ executablePath: program(), args: FLAGS });
+  const browser = await launch();
   try {
     const page = await browser.newPage();
     await page.goto(`http://127.0.0.1:${server.address().port}/`);
@@ -60,15 +49,4 @@ async function serve(request, response, more) {
   } catch {
     response.writeHead(404).end();
   }
-}
-
-function program() {
-  if (process.env.CHROMIUM) return process.env.CHROMIUM;
-  const folders = ["/usr/bin", ...(process.env.PATH ?? "").split(delimiter)];
-  const names = ["chromium", "chromium-browser", "google-chrome"];
-  const found = folders
-    .flatMap((folder) => names.map((name) => join(folder, name)))
-    .find(existsSync);
-  assert.ok(found, "there is no Chromium: install it, or set CHROMIUM");
-  return found;
 }

@@ -14,7 +14,7 @@ export default {
 };`;
 
 /** Calls `check` with what is different in a browser, at both times. */
-export async function inChromium(file, check) {
+export async function inBrowser(file, check) {
   await withPage(
     async (page) => {
       for (const at of ["now", "later"]) check(await page.evaluate(judge, { at, sync: false }));
@@ -24,7 +24,7 @@ export async function inChromium(file, check) {
 }
 
 /** Gives what is different in a browser for those who do not wait. */
-export async function inChromiumAtOnce(file) {
+export async function inBrowserAtOnce(file) {
   let found;
   await withPage(
     async (page) => {

@@ -1,31 +1,4 @@
-/** Chromium without a window, and what tests do in its pages. */
-
-import { existsSync } from "node:fs";
-import { delimiter, join } from "node:path";
-
-import { chromium } from "playwright-core";
-
-const NAMES = ["chromium", "chromium-browser", "google-chrome"];
-
-/** Starts `CHROMIUM`, else the one on PATH; it keeps off the network. */
-export async function launch() {
-  return chromium.launch({
-    executablePath: process.env.CHROMIUM || found(),
-    args: [
-      "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-      "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    ],
-  });
-}
-
-function found() {
-  for (const folder of (process.env.PATH ?? "").split(delimiter)) {
-    for (const name of NAMES) {
-      if (existsSync(join(folder, name))) return join(folder, name);
-    }
-  }
-  throw new Error("there is no Chromium on PATH: install it, or set CHROMIUM");
-}
+/** What tests do in the pages of a browser. */
 
 /** Opens a tab of a test page with a session of its own. */
 export async function openTab(context, site, options, { host = "localhost", clock = false } = {}) {

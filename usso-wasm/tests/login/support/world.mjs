@@ -2,7 +2,7 @@
 
 import { after, before } from "node:test";
 
-import { launch } from "./browser.mjs";
+import { launch } from "../../browser.mjs";
 import { openGate } from "./gate.mjs";
 import { startServer } from "./server.mjs";
 import { openSite } from "./site.mjs";

@@ -1,0 +1,45 @@
+/** Real browsers without a window. */
+
+import { existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
+
+import { chromium, firefox } from "playwright-core";
+
+const BROWSERS = {
+  chromium: {
+    names: ["chromium", "chromium-browser", "google-chrome"],
+    launch: (executablePath) => chromium.launch({ executablePath, args: CHROMIUM }),
+  },
+  firefox: {
+    names: ["firefox-esr", "firefox"],
+    // As its makers ship it: by the standard protocol, WebDriver BiDi.
+    launch: (executablePath) => firefox.launch({ executablePath, channel: "moz-firefox" }),
+  },
+};
+/** Keep it off the network. */
+const CHROMIUM = [
+  "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+  "--disable-background-networking", "--disable-component-update", "--disable-sync",
+];
+
+/** The browser that tests are run in. */
+export const BROWSER = process.env.USSO_BROWSER || "chromium";
+
+/** Starts it. */
+export async function launch() {
+  const browser = BROWSERS[BROWSER];
+  if (browser === undefined) throw new Error(`USSO_BROWSER is ${BROWSER}, not chromium or firefox`);
+  return browser.launch(program(BROWSER, browser.names));
+}
+
+/** What the variable of the browser's name says, else what is on PATH. */
+function program(browser, names) {
+  const said = process.env[browser.toUpperCase()];
+  if (said) return said;
+  for (const folder of (process.env.PATH ?? "").split(delimiter)) {
+    for (const name of names) {
+      if (existsSync(join(folder, name))) return join(folder, name);
+    }
+  }
+  throw new Error(`there is no ${browser} on PATH: install it, or set ${browser.toUpperCase()}`);
+}
