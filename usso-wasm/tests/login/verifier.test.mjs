@@ -5,7 +5,8 @@ import { exportJWK, generateKeyPair, SignJWT } from "jose";
 
 import { world } from "./support/world.mjs";
 
-const STRICT = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src *";
+const STRICT =
+  "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src *; img-src 'self'";
 const SCRIPT = 'import * as usso from "/usso/web.js"; window.usso = usso;';
 const HTML = '<!doctype html><title>verifier</title><script type="module" src="/start.mjs">';
 const html = (policy) => ({
