@@ -129,7 +129,7 @@ impl Headers {
 }
 
 fn text(members: &mut Map<String, Value>, name: &str) -> Result<Option<String>, VerifyError> {
-    match members.remove(name) {
+    match json::take(members, name) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
         Some(_) => Err(VerifyError::Malformed),

@@ -51,7 +51,7 @@ pub(crate) fn refused(refusal: &Refusal, answer: Option<guard::Answer>) -> Strin
         "code": code, "message": message, "status": status, "challenge": challenge,
         "answer": answer,
     });
-    json!({ "refused": refused }).to_string()
+    text(&json!({ "refused": refused }))
 }
 
 /// Describes a request to send: a GET, as those for keys are.
@@ -59,6 +59,11 @@ pub(crate) fn fetch(number: u64, request: &Request) -> Value {
     let Request { url, headers, max_body_bytes, .. } = request;
     let headers = pairs(headers);
     json!({"number": number, "url": url, "headers": headers, "max_body_bytes": max_body_bytes})
+}
+
+/// Writes JSON. What `Display` makes of it would bring a second writer, for people, along.
+pub(crate) fn text(value: &Value) -> String {
+    serde_json::to_string(value).unwrap_or_default()
 }
 
 /// Writes headers as lists of name and value.

@@ -7,6 +7,8 @@ use serde_json::json;
 use usso_verify::{Principal, UserData, WeakPrincipal};
 use wasm_bindgen::prelude::*;
 
+use crate::outcome::text;
+
 #[wasm_bindgen]
 extern "C" {
     /// A function of the claims of a caller in JSON that gives the object.
@@ -52,11 +54,10 @@ impl Users {
 /// Writes what is read out of claims by rules: lists, and times in whole seconds.
 pub(crate) fn typed(user: &UserData) -> String {
     let UserData { aud, exp, iat, auth_time, roles, scopes, amr, .. } = user;
-    let typed = json!({
+    text(&json!({
         "aud": aud, "exp": exp, "iat": iat, "auth_time": auth_time, "roles": roles,
         "scopes": scopes, "amr": amr,
-    });
-    typed.to_string()
+    }))
 }
 
 /// How many objects are kept before it is looked at which are still needed.

@@ -8,7 +8,7 @@ use usso_verify::guard::Head;
 use usso_verify::{FetchError, Presented, Response};
 use wasm_bindgen::prelude::*;
 
-use crate::outcome::{Question, fetch, pairs, refused};
+use crate::outcome::{Question, fetch, pairs, refused, text};
 use crate::platform::verified;
 use crate::request::Lines;
 use crate::users::{Make, Users};
@@ -170,13 +170,13 @@ impl Verifier {
     pub fn due(&self, now: f64) -> Option<String> {
         let due = self.calls.due(seconds(now)).into_iter();
         let due: Vec<Value> = due.map(|(number, request)| fetch(number, &request)).collect();
-        (!due.is_empty()).then(|| Value::from(due).to_string())
+        (!due.is_empty()).then(|| text(&Value::from(due)))
     }
 
     /// Gives the headers to add to the answer to a request that was let in, in JSON; nothing for none.
     pub fn response_headers(&self, headers: &str, optional: bool) -> Option<String> {
         let headers = self.calls.response_headers(&Lines(headers), optional);
-        (!headers.is_empty()).then(|| pairs(&headers).to_string())
+        (!headers.is_empty()).then(|| text(&pairs(&headers)))
     }
 
     /// Writes the keys of an issuer; nothing if there are none.
@@ -219,7 +219,7 @@ impl Verifier {
     ) -> Option<String> {
         let number = seconds(number);
         let next = self.calls.fetched(number, result, seconds(now))?;
-        Some(fetch(number, &next).to_string())
+        Some(text(&fetch(number, &next)))
     }
 
     /// What is no UTF-8 is no token.
@@ -242,10 +242,8 @@ impl Verifier {
         let told = match answer {
             Answer::Caller(principal) => return self.users.of(&principal),
             Answer::Sign(question) => return Question::new(question).into(),
-            Answer::Fetch(number, request) => {
-                json!({ "fetch": fetch(number, &request) }).to_string()
-            }
-            Answer::Wait(number) => json!({ "wait": number }).to_string(),
+            Answer::Fetch(number, request) => text(&json!({ "fetch": fetch(number, &request) })),
+            Answer::Wait(number) => text(&json!({ "wait": number })),
             Answer::Refused(refusal) => refused(&refusal, None),
             _ => return JsValue::UNDEFINED,
         };

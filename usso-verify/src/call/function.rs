@@ -28,7 +28,7 @@ pub fn call(text: &str) -> String {
         Ok(answer) => json!({"answer": answer}),
         Err(refusal) => json!({"refused": refusal}),
     };
-    answer.to_string()
+    serde_json::to_string(&answer).unwrap_or_default()
 }
 
 fn answer(text: &str) -> Result<Value, Refusal> {

@@ -44,7 +44,7 @@ impl Snapshot {
             "fresh_until": self.fresh_until,
             "keys": keys,
         });
-        Some(parcel.to_string().into_bytes())
+        serde_json::to_vec(&parcel).ok()
     }
 }
 
