@@ -332,10 +332,10 @@ fn keys(fields: &mut Fields, has_url: bool) -> Option<KeySet> {
     let read = match (fields.value("jwks"), fields.value("jwk"), has_url) {
         (None, None, _) => return None,
         (Some(mut jwks), None, false) => {
-            let keys = jwks.get_mut("keys").map(Value::take);
-            let keys = keys.and_then(|keys| Some(KeySet::from_jwks(&Jwks::tolerant(keys)?)));
-            let usable = keys.filter(|keys| !keys.is_empty());
-            usable.ok_or_else(|| "`jwks` has no usable key".to_owned())
+            match jwks.get_mut("keys").map(Value::take).and_then(Jwks::tolerant) {
+                Some(jwks) => usable(&jwks),
+                None => Err("`jwks` is no object with the list `keys`".to_owned()),
+            }
         }
         (None, Some(jwk), false) => match Jwk::try_from(jwk) {
             Ok(jwk) => VerifyingKey::from_jwk(&jwk).map(KeySet::pinned),
@@ -345,6 +345,16 @@ fn keys(fields: &mut Fields, has_url: bool) -> Option<KeySet> {
         _ => Err("`jwks`, `jwk` and `jwks_url` contradict; keep one".to_owned()),
     };
     read.map_err(|wrong| fields.refuse(wrong)).ok()
+}
+
+fn usable(jwks: &Jwks) -> Result<KeySet, String> {
+    let keys = KeySet::from_jwks(jwks);
+    if !keys.is_empty() {
+        return Ok(keys);
+    }
+    let why = jwks.keys.iter().find_map(|jwk| VerifyingKey::from_jwk(jwk).err());
+    let why = why.map(|error| format!(": {error}")).unwrap_or_default();
+    Err(format!("`jwks` has no usable key{why}"))
 }
 
 fn profile(fields: &mut Fields) -> Profile {

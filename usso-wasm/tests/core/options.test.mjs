@@ -250,3 +250,17 @@ test("where the token is in a request is as it is set", async (t) => {
   assert.match(challenge, /realm="files"/);
   assert.match(challenge, /resource_metadata="https:\/\/api\.example\/\.well-known\/x"/);
 });
+
+test("keys that cannot be used are told apart", async (t) => {
+  const { own, options } = await made(t);
+  const says = (jwks) => refused(() => createVerifier({ ...options, jwks }), "config.invalid", 500);
+  for (const [jwks, reason] of [
+    [own.jwks.keys, /no object with the list `keys`/],
+    ["https://sso.example/jwks", /no object with the list `keys`/],
+    [{ keys: [] }, /no usable key$/],
+    [{ keys: [{ ...own.jwks.keys[0], d: "c2VjcmV0" }] }, /no usable key: .*private/],
+    [{ keys: [{ kty: "oct", k: "c2VjcmV0" }] }, /no usable key: ./],
+  ]) {
+    assert.match((await says(jwks)).message, reason);
+  }
+});
