@@ -52,7 +52,8 @@ fn test_files(package: &Path, paths: &[&str]) -> Result<Vec<PathBuf>, String> {
         if path.to_string_lossy().ends_with(".test.mjs") {
             files.push(path);
         } else if path.is_dir() {
-            let inside = fs::read_dir(&path).map_err(|error| format!("{path:?}: {error}"))?;
+            let inside =
+                fs::read_dir(&path).map_err(|error| format!("{}: {error}", path.display()))?;
             open.extend(inside.flatten().map(|entry| entry.path()));
         }
     }
