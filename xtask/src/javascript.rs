@@ -31,8 +31,8 @@ pub(crate) fn test(root: &Path) -> Result<(), String> {
     let verdicts = verdicts::write(root)?;
     let run_in = |browser: &str, paths: &[&str]| {
         let mut command = Command::new("node");
-        // A test that hangs is told by its name.
-        command.args(["--test", "--test-timeout=300000"]);
+        // A test that hangs is told by its name. A file counts as one, too.
+        command.args(["--test", "--test-timeout=600000"]);
         command.args(test_files(&root.join(PACKAGE), paths)?);
         command.env("CHROMIUM", &chromium).env("FIREFOX", &firefox).env("USSO_BROWSER", browser);
         command.env("USSO_VERDICTS", &verdicts);
