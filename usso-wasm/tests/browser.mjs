@@ -12,7 +12,7 @@ const BROWSERS = {
   },
   firefox: {
     names: ["firefox-esr", "firefox"],
-    // As its makers ship it: by the standard protocol, WebDriver BiDi.
+    // As its makers ship it, by WebDriver BiDi. Playwright 1.65 asks for more than Firefox 153 has.
     launch: (executablePath) => firefox.launch({ executablePath, channel: "moz-firefox" }),
   },
 };

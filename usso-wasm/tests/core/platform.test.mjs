@@ -45,6 +45,7 @@ for (const [algorithm, length] of [["ES256", 64], ["ES384", 96], ["RS256", 256],
       await refused(() => verifier.verifySync(resized), "token.signature");
       await refused(verifier.verify(resized), "token.signature");
     }
+    // As long as a signature, but not below the modulus.
     const { n } = issuer.jwks.keys[0];
     if (n !== undefined) await refused(() => verifier.verifySync(signed + n), "token.signature");
     assert.deepEqual(asked, []);
