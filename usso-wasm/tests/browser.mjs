@@ -25,11 +25,17 @@ const CHROMIUM = [
 /** The browser that tests are run in. */
 export const BROWSER = process.env.USSO_BROWSER || "chromium";
 
-/** Starts it. */
-export async function launch() {
+/** Starts it. Once in a while a browser crashes while it starts, which says nothing of the package. */
+export async function launch(attempts = 3) {
   const browser = BROWSERS[BROWSER];
   if (browser === undefined) throw new Error(`USSO_BROWSER is ${BROWSER}, not chromium or firefox`);
-  return browser.launch(program(BROWSER, browser.names));
+  const executable = program(BROWSER, browser.names);
+  try {
+    return await browser.launch(executable);
+  } catch (error) {
+    if (attempts === 1) throw error;
+    return launch(attempts - 1);
+  }
 }
 
 /** What the variable of the browser's name says, else what is on PATH. */

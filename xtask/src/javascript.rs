@@ -47,6 +47,9 @@ pub(crate) fn test(root: &Path) -> Result<(), String> {
 /// no folders.
 fn test_files(package: &Path, paths: &[&str]) -> Result<Vec<PathBuf>, String> {
     let mut open: Vec<PathBuf> = paths.iter().map(|path| package.join(path)).collect();
+    if let Some(missing) = open.iter().find(|path| !path.exists()) {
+        return Err(format!("{}: there are no tests", missing.display()));
+    }
     let mut files = Vec::new();
     while let Some(path) = open.pop() {
         if path.to_string_lossy().ends_with(".test.mjs") {
@@ -58,7 +61,7 @@ fn test_files(package: &Path, paths: &[&str]) -> Result<Vec<PathBuf>, String> {
         }
     }
     files.sort();
-    if files.is_empty() { Err("there are no tests".to_owned()) } else { Ok(files) }
+    Ok(files)
 }
 
 /// Runs the benchmarks of the package beside its peers.
@@ -185,7 +188,19 @@ const IN_BROWSERS: [&str; 3] =
 
 #[cfg(test)]
 mod tests {
-    use super::major;
+    use std::path::Path;
+
+    use super::{IN_BROWSERS, major, test_files};
+
+    #[test]
+    fn the_tests_of_browsers_are_some_of_all_and_none_is_missing() {
+        let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("../usso-wasm");
+        let all = test_files(&package, &["tests"]).unwrap();
+        let some = test_files(&package, &IN_BROWSERS).unwrap();
+        assert!(some.iter().all(|file| all.contains(file)));
+        assert!(some.len() > IN_BROWSERS.len() && all.len() > some.len());
+        assert!(test_files(&package, &["tests", "gone"]).is_err());
+    }
 
     #[test]
     fn versions_of_node_are_read() {
