@@ -8,7 +8,8 @@ import { startServer } from "./support/server.mjs";
 
 const w = {};
 before(async () => {
-  [w.server, w.browser] = await Promise.all([startServer(), launch()]);
+  w.browser = await launch();
+  w.server = await startServer();
   w.example = await startExample(w.server);
   w.alice = await w.server.user("alice");
 });

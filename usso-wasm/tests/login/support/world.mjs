@@ -11,9 +11,11 @@ import { openSite } from "./site.mjs";
 export function world(pages = {}) {
   const world = {};
   before(async () => {
-    [world.server, world.browser, world.site, world.foreign] = await Promise.all([
-      startServer(), launch(), openSite(pages), openSite(),
-    ]);
+    // One after another: what has started is stopped if the next does not start.
+    world.browser = await launch();
+    world.server = await startServer();
+    world.site = await openSite(pages);
+    world.foreign = await openSite();
     await world.server.set({ allowed_origins: [world.site.origin("localhost")] });
     world.alice = await world.server.user("alice");
     world.bob = await world.server.user("bob");
