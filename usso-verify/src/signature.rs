@@ -194,8 +194,7 @@ mod backend {
     #[derive(Clone)]
     pub(super) enum Key {
         Ed25519(Box<ed25519_dalek::VerifyingKey>),
-        Ecdsa { length: usize },
-        Rsa { modulus: Box<[u8]> },
+        Platform { limit: Box<[u8]> },
     }
 
     impl Key {
@@ -205,9 +204,9 @@ mod backend {
                     let key = ed25519_dalek::VerifyingKey::from_bytes(key);
                     Self::Ed25519(Box::new(key.map_err(|_| KeyError::Weak)?))
                 }
-                Material::P256(_) => Self::Ecdsa { length: 64 },
-                Material::P384(_) => Self::Ecdsa { length: 96 },
-                Material::Rsa { n, .. } => Self::Rsa { modulus: n.as_slice().into() },
+                Material::P256(_) => Self::Platform { limit: [0xff; 64].into() },
+                Material::P384(_) => Self::Platform { limit: [0xff; 96].into() },
+                Material::Rsa { n, .. } => Self::Platform { limit: n.as_slice().into() },
             })
         }
 
@@ -220,16 +219,15 @@ mod backend {
         }
 
         pub(super) const fn is_platform(&self) -> bool {
-            !matches!(self, Self::Ed25519(_))
+            matches!(self, Self::Platform { .. })
         }
 
         pub(super) fn can_be(&self, signature: &[u8]) -> bool {
             match self {
                 Self::Ed25519(_) => true,
-                Self::Ecdsa { length } => signature.len() == *length,
                 // Numbers of as many bytes are in the order of their bytes.
-                Self::Rsa { modulus } => {
-                    signature.len() == modulus.len() && signature < modulus.as_ref()
+                Self::Platform { limit } => {
+                    signature.len() == limit.len() && signature < limit.as_ref()
                 }
             }
         }

@@ -40,19 +40,13 @@ function isSigned(
     case "ES384":
       return verify("sha384", message, { key, dsaEncoding: "ieee-p1363" }, signature);
     case "RS256":
-      return isWhole(key, signature) && verify("sha256", message, key, signature);
+      return verify("sha256", message, key, signature);
     case "PS256": {
       const padding = constants.RSA_PKCS1_PSS_PADDING;
       const options = { key, padding, saltLength: 32 };
-      return isWhole(key, signature) && verify("sha256", message, options, signature);
+      return verify("sha256", message, options, signature);
     }
     default:
       return false;
   }
-}
-
-/** RFC 8017 §8.1.2, step 1: OpenSSL takes signatures without their zeros in front as well. */
-function isWhole(key: KeyObject, signature: Uint8Array): boolean {
-  const { modulusLength = 0 } = key.asymmetricKeyDetails ?? {};
-  return signature.length === Math.ceil(modulusLength / 8);
 }

@@ -31,7 +31,7 @@ async function verify(keys: Keys, question: SignatureQuestion): Promise<boolean>
     // RSA key with an unusual exponent.
     const { name: problem } = error as Partial<DOMException>;
     if (parameters.name === "ECDSA" && problem !== "NotSupportedError") return false;
-    throw unavailable();
+    throw unavailable(undefined, error);
   }
 }
 

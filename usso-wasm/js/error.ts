@@ -39,8 +39,8 @@ export class UssoError extends Error {
 interface UssoErrorDetails {
   challenge: string | undefined;
   response: RefusedResponse | undefined;
-  /** Why the keys could not be had. */
-  cause: Error | undefined;
+  /** Why the keys could not be had, or what failed. */
+  cause: unknown;
 }
 
 /** Makes the error of a refusal. `trouble` is why keys could not be had, if they could not. */
@@ -75,9 +75,11 @@ export function invalid(message: string): UssoError {
 }
 
 /** Nobody can tell at present. */
-export function unavailable(why = "the caller cannot be verified at present"): UssoError {
-  return new UssoError("access.unavailable", why, 503);
+export function unavailable(why = UNAVAILABLE, cause?: unknown): UssoError {
+  return new UssoError("access.unavailable", why, 503, { cause });
 }
+
+const UNAVAILABLE = "the caller cannot be verified at present";
 
 function responseOf([status, headers, body]: Answer): RefusedResponse {
   return { status, headers, body };

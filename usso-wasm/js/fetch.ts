@@ -72,9 +72,10 @@ export function guard<Caller extends UserData | undefined>(
     async (request, ...rest) => {
       let user: UserData | undefined;
       let headers: [string, string][];
+      // The app's own, as the handler is: its errors are the app's, too.
+      const parts: unknown = await params(request, ...rest);
       try {
         const head = headOf(request);
-        const parts: unknown = await params(request, ...rest);
         const seen = { key: request, head, params: parts, waitUntil: waitUntilOf(rest) };
         user = await admit(verifier, seen, needed);
         headers = verifier.responseHeaders(head, needed === undefined);

@@ -69,9 +69,11 @@ export async function admit(
   try {
     const verdict = verdictOn(verifier, seen);
     const user = await verdict.user;
+    if (needed !== undefined) {
+      verifier.check(user, { ...needed, params: textsOf(seen.params) }, seen.head);
+    }
     verdict.found = user;
-    if (needed === undefined) return user;
-    return verifier.check(user, { ...needed, params: textsOf(seen.params) }, seen.head);
+    return user;
   } catch (error) {
     throw refusalOf(error);
   }
@@ -86,7 +88,7 @@ export function callerOf(verifier: Verifier, key: object): UserData {
 
 /** What is none of the verifier's refusals is a failure, and lets nobody in. */
 export function refusalOf(error: unknown): UssoError {
-  return error instanceof UssoError ? error : unavailable();
+  return error instanceof UssoError ? error : unavailable(undefined, error);
 }
 
 /** Adds names to the value of `Vary`. */

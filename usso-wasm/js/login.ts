@@ -175,7 +175,7 @@ export class Session {
   /**
    * Does as the platform's `fetch`, with the access token if the request goes to one of
    * `apiOrigins` and has no `Authorization` of its own. An answer of 401 leads to one renewal and
-   * one repetition.
+   * one repetition, unless the token is new or the body is a stream, which is gone.
    *
    * With the token, a redirect to another origin is an error, and so is any redirect by another
    * origin than the page's. Throws a {@link UssoLoginError} where `accessToken` does, and with the

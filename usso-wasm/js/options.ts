@@ -62,7 +62,7 @@ export interface CommonOptions {
   jwksHardAge?: number;
   /** The header with the token alone, instead of `Authorization: Bearer …`. */
   tokenHeader?: string;
-  /** Default `x-api-key`. */
+  /** The header of API keys, with which a request is refused here. Default `x-api-key`. */
   apiKeyHeader?: string;
   /** The cookie that may hold the token. Default: none. */
   cookie?: string;
@@ -143,6 +143,7 @@ function snake(options: Record<string, unknown>): Record<string, unknown> {
     if (isLost(value) || (value === undefined && LIMITS.has(name))) {
       throw invalid(`\`${name}\` is ${String(value)}; leave it out, or correct it`);
     }
+    if (value === undefined) continue;
     const plain = NESTED.has(name) && isObject(value) ? snake({ ...value }) : value;
     written[name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)] = plain;
   }

@@ -50,7 +50,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
   return new Verifier(options);
 }
 
-/** Verifies tokens, API keys and requests. Make one and share it: it keeps keys and verdicts. */
+/** Verifies tokens and requests. Make one and share it: it keeps keys and verdicts. */
 export class Verifier {
   readonly #native: NativeVerifier;
   readonly #inbox: Inbox;
@@ -105,12 +105,14 @@ export class Verifier {
    */
   async authenticate(
     request: Request | RequestHead,
-    options?: Pick<VerifyOptions, "waitUntil">,
+    options: Pick<VerifyOptions, "waitUntil"> = {},
   ): Promise<UserData | undefined> {
+    const { waitUntil, ...more } = options;
+    for (const name in more) throw misused(`\`authenticate\` takes no \`${name}\`: call \`require\``);
     const [method, target, lines] = partsOf(request);
     const judge = (asked: Asked): Answered =>
       this.#native.authenticate(method, target, lines, asked, this.#now());
-    return this.#settled(judge, undefined, options?.waitUntil);
+    return this.#settled(judge, undefined, waitUntil);
   }
 
   /**
@@ -118,7 +120,8 @@ export class Verifier {
    * as `authenticate` does.
    */
   async require(request: Request | RequestHead, options: RequestOptions = {}): Promise<UserData> {
-    const user = await this.authenticate(request, options);
+    const { waitUntil } = options;
+    const user = await this.authenticate(request, waitUntil === undefined ? {} : { waitUntil });
     return this.check(user, options, request);
   }
 
@@ -254,6 +257,7 @@ export class Verifier {
       if (answer instanceof Question) {
         const algorithm = answer.algorithm();
         answer.free();
+        if (later() === undefined) throw unavailable();
         throw unavailable(`this platform verifies ${algorithm} only with a promise: call \`verify\``);
       }
       // Throws a refusal; whatever else it wants is fetched for those who come later.
@@ -331,6 +335,9 @@ function partsOf(request: Request | RequestHead): [method: string, target: strin
   const { method, target, headers } = "target" in request ? request : headOf(request);
   if (typeof method !== "string" || typeof target !== "string") {
     throw misused("a request needs method and target as text");
+  }
+  if (typeof headers?.[Symbol.iterator] !== "function") {
+    throw misused("a request needs headers as a list or a `Headers`");
   }
   return [method, target, written(headers)];
 }

@@ -18,12 +18,13 @@ extern "C" {
     fn make(this: &Make, that: &JsValue, claims: &str) -> JsValue;
 }
 
-/// The objects of the callers that the verifier remembers, and of a few that it forgot.
+/// The objects of the callers that the verifier remembers, and of at most as many that it forgot.
 pub(crate) struct Users {
     make: Make,
     made: RefCell<Made>,
 }
 
+#[derive(Default)]
 struct Made {
     users: HashMap<usize, (WeakPrincipal, JsValue)>,
     room: usize,
@@ -31,7 +32,12 @@ struct Made {
 
 impl Users {
     pub(crate) fn new(make: Make) -> Self {
-        Self { make, made: RefCell::new(Made { users: HashMap::new(), room: ROOM }) }
+        Self { make, made: RefCell::default() }
+    }
+
+    /// Forgets all.
+    pub(crate) fn clear(&self) {
+        *self.made.borrow_mut() = Made::default();
     }
 
     /// Gives the object of a caller.

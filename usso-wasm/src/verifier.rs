@@ -192,6 +192,7 @@ impl Verifier {
 
     pub fn clear_cache(&self) {
         self.calls.clear_cache();
+        self.users.clear();
     }
 
     pub fn cached_tokens(&self) -> usize {

@@ -7,7 +7,7 @@ import { chromium, firefox } from "playwright-core";
 
 const BROWSERS = {
   chromium: {
-    names: ["chromium", "chromium-browser", "google-chrome"],
+    names: ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"],
     launch: (executablePath) => chromium.launch({ executablePath, args: CHROMIUM }),
   },
   firefox: {

@@ -143,13 +143,15 @@ impl Browser {
     }
 
     fn find(&self) -> Option<OsString> {
+        let answers = |program: &OsString| process::answers(program, &["--version"]);
+        if let Some(named) = env::var_os(self.variable) {
+            return Some(named).filter(answers);
+        }
         let path = env::var_os("PATH").unwrap_or_default();
         let folders: Vec<PathBuf> = env::split_paths(&path).collect();
         let known =
             self.programs.iter().flat_map(|name| folders.iter().map(move |at| at.join(name)));
-        let named = env::var_os(self.variable).map(PathBuf::from);
-        let mut known = named.into_iter().chain(known).map(PathBuf::into_os_string);
-        known.find(|program| process::answers(program, &["--version"]))
+        known.map(PathBuf::into_os_string).find(answers)
     }
 }
 

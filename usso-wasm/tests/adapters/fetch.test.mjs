@@ -175,10 +175,11 @@ test("a failure of the verifier, or of who reads the path, lets nobody in", asyn
   const failed = () => {
     throw new Error("a secret");
   };
-  for (const auth of [usso(failing), usso(verifier).params(failed)]) {
-    const answer = await auth.require()(assert.fail)(request);
-    assert.deepEqual([answer.status, codeOf(await answer.text())], [503, "access.unavailable"]);
-  }
+  const answer = await usso(failing).require()(assert.fail)(request);
+  assert.deepEqual([answer.status, codeOf(await answer.text())], [503, "access.unavailable"]);
+  // Reading the path is the app's, and so are its errors.
+  const reading = usso(verifier).params(failed).require()(assert.fail);
+  await assert.rejects(reading(request), { message: "a secret" });
 });
 
 test("what handlers throw is answered if it is a refusal, and else is theirs", async () => {
@@ -201,4 +202,17 @@ test("rules that are none are refused when the route is made", async () => {
     assert.throws(() => auth.require(wanted), { code: "config.invalid" });
   }
   assert.throws(() => usso(undefined), { code: "config.invalid" });
+});
+
+test("whom a guard refused is nobody's caller", async () => {
+  const { issuer, verifier } = await world();
+  const request = new Request(address, {
+    headers: { authorization: await issuer.authorization() },
+  });
+  const { callerOf } = await import(new URL("guard.js", import.meta.resolve("usso/package.json")));
+  const auth = usso(verifier);
+  assert.equal((await auth.require({ role: "admin" })(assert.fail)(request)).status, 403);
+  assert.throws(() => callerOf(verifier, request), /nobody is known/);
+  await auth.require()(() => new Response())(request);
+  assert.equal(callerOf(verifier, request).sub, "user:1");
 });

@@ -73,7 +73,8 @@ test("parts of the path may be a promise or there at once, but never lists of pa
   assert.equal(await ask({ params: { id: "7" } }), 200);
   assert.equal(await ask({ params: { id: "8" } }), "access.scope");
   assert.equal(await ask({ params: { id: ["7"] } }), "guard.path_parameter");
-  assert.equal(await ask({ params: Promise.reject(new Error("of Next")) }), "access.unavailable");
+  const failed = { params: Promise.reject(new Error("of Next")) };
+  await assert.rejects(ask(failed), { message: "of Next" });
   assert.equal(await ask(), "guard.path_parameter");
 });
 

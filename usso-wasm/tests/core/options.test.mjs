@@ -89,8 +89,13 @@ test("a setting that is undefined is as one that is left out", async (t) => {
     realm: undefined,
   };
   nothing.fetch = nothing.now = nothing.jwksUrl = undefined;
-  const { own, verifier } = await made(t, nothing);
+  const { own, options, verifier } = await made(t, nothing);
   assert.equal((await verifier.verify(await own.mint())).sub, "user:1");
+  // One of the profile that is the default, and of no other.
+  const old = await own.mint({}, { typ: undefined });
+  const byDefault = createVerifier({ ...options, profile: undefined });
+  assert.equal((await byDefault.verify(old)).sub, "user:1");
+  await refused(createVerifier({ ...options, profile: "usso" }).verify(old), "token.typ");
 });
 
 test("what is changed after the verifier was made changes nothing", async (t) => {

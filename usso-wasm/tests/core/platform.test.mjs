@@ -8,9 +8,10 @@ import { createTestIssuer } from "usso/testing";
 
 import { refused } from "./kit.mjs";
 
-test("an error of the platform is no verdict, and leaves the verifier as it was", async () => {
+test("an error of the platform is no verdict, and leaves the verifier as it was", async (t) => {
   const { nodeCryptography } = await import(beside("crypto_node.js"));
   const { use } = await import(beside("platform.js"));
+  t.after(() => use(nodeCryptography()));
   const issuer = await createTestIssuer({ algorithm: "ES256" });
   const verifier = createVerifier(issuer.options);
   const known = await issuer.mint();
@@ -30,9 +31,10 @@ test("an error of the platform is no verdict, and leaves the verifier as it was"
 });
 
 for (const [algorithm, length] of [["ES256", 64], ["ES384", 96], ["RS256", 256], ["PS256", 256]]) {
-  test(`the platform is asked only of bytes that can be an ${algorithm} signature`, async () => {
+  test(`the platform is asked only of bytes that can be an ${algorithm} signature`, async (t) => {
     const { nodeCryptography } = await import(beside("crypto_node.js"));
     const { use } = await import(beside("platform.js"));
+    t.after(() => use(nodeCryptography()));
     const issuer = await createTestIssuer({ algorithm });
     const verifier = createVerifier(issuer.options);
     const token = await issuer.mint();
@@ -51,7 +53,6 @@ for (const [algorithm, length] of [["ES256", 64], ["ES384", 96], ["RS256", 256],
     assert.deepEqual(asked, []);
     assert.equal(verifier.verifySync(token).sub, "user:1");
     assert.deepEqual(asked, [length]);
-    use(nodeCryptography());
   });
 }
 

@@ -103,3 +103,29 @@ test("a refusal is answered as the request asks, and holds nothing of its token"
   );
   assert.match(new Headers(denied.response.headers).get("www-authenticate"), /scope="read:files"/);
 });
+
+test("what is needed is asked of `require`, and not lost by `authenticate`", async (t) => {
+  const { verifier, token } = await made(t);
+  const request = head([["authorization", `Bearer ${token}`]]);
+  const waitUntil = () => undefined;
+  for (const needed of [{ scope: "read:files" }, { nonce: "n" }, { params: {} }]) {
+    await refused(verifier.authenticate(request, needed), "call.invalid", 500);
+  }
+  assert.equal((await verifier.authenticate(request, { waitUntil })).sub, "user:1");
+  const needed = { scope: "read:files", waitUntil };
+  await refused(verifier.require(request, needed), "access.scope", 403);
+});
+
+test("what failed is the cause of the refusal", async () => {
+  const { refusalOf } = await import(new URL("guard.js", import.meta.resolve("usso/package.json")));
+  const broken = new Error("of the app");
+  const { code, cause } = refusalOf(broken);
+  assert.deepEqual([code, cause], ["access.unavailable", broken]);
+});
+
+test("headers that cannot be gone through are no headers", async (t) => {
+  const { verifier } = await made(t);
+  for (const headers of [{ authorization: "Bearer x" }, undefined, null, 5]) {
+    await refused(verifier.authenticate(head(headers)), "call.invalid", 500);
+  }
+});

@@ -16,9 +16,9 @@ const TYPES = { ".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "a
  * has other paths.
  */
 export async function withPage(use, more = {}) {
+  const browser = await launch();
   const server = createServer((request, response) => serve(request, response, more));
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const browser = await launch();
   try {
     const page = await browser.newPage();
     await page.goto(`http://127.0.0.1:${server.address().port}/`);
