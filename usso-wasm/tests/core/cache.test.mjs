@@ -3,6 +3,8 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync, sign } from "node:crypto";
 import { test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 
 import { createVerifier } from "usso";
 
@@ -94,6 +96,23 @@ test("refused tokens are not remembered as good, and good ones are forgotten whe
   assert.equal(verifier.cachedTokens, 1);
   verifier.clearCache();
   assert.equal(verifier.cachedTokens, 0);
+});
+
+test("the objects of callers go with what is remembered of them", async (t) => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc");
+  // What was looked at by a `WeakRef` stays until the next turn.
+  const isHeld = async (user) => {
+    await new Promise(setImmediate);
+    collect();
+    return user.deref() !== undefined;
+  };
+  const own = await issuer(t);
+  const verifier = createVerifier(own.options);
+  const user = new WeakRef(await verifier.verify(await own.mint()));
+  assert.equal(await isHeld(user), true);
+  verifier.clearCache();
+  assert.equal(await isHeld(user), false);
 });
 
 test("a token with another end than the one remembered is another token", async (t) => {
