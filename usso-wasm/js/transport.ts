@@ -125,7 +125,7 @@ function troubleOf(url: string, outcome: Outcome): Error | undefined {
   if (outcome === "timed_out") return new Error(`${url} did not answer in ${SECONDS} s`);
   if (outcome === "too_large") return new Error(`${url} answered more than is allowed`);
   if (outcome.status !== 200) return new Error(`${url} answered ${outcome.status}`);
-  return new Error(`${url} answered, but gave no usable keys`);
+  return new Error(`${url} answered, but with no usable keys of the token's issuer`);
 }
 
 /** Reads a body; nothing if it is longer than allowed. */

@@ -55,9 +55,10 @@ fn test_files(package: &Path, paths: &[&str]) -> Result<Vec<PathBuf>, String> {
         if path.to_string_lossy().ends_with(".test.mjs") {
             files.push(path);
         } else if path.is_dir() {
-            let inside =
-                fs::read_dir(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-            open.extend(inside.flatten().map(|entry| entry.path()));
+            let unread = |error: std::io::Error| format!("{}: {error}", path.display());
+            for entry in fs::read_dir(&path).map_err(unread)? {
+                open.push(entry.map_err(unread)?.path());
+            }
         }
     }
     files.sort();
@@ -135,6 +136,10 @@ struct Browser {
 
 impl Browser {
     fn provide(&self) -> Result<OsString, String> {
+        if let Some(named) = env::var_os(self.variable) {
+            let starts = process::answers(&named, &["--version"]);
+            return starts.then_some(named).ok_or(format!("{} does not start", self.variable));
+        }
         if let Some(program) = self.find() {
             return Ok(program);
         }
@@ -143,15 +148,12 @@ impl Browser {
     }
 
     fn find(&self) -> Option<OsString> {
-        let answers = |program: &OsString| process::answers(program, &["--version"]);
-        if let Some(named) = env::var_os(self.variable) {
-            return Some(named).filter(answers);
-        }
         let path = env::var_os("PATH").unwrap_or_default();
         let folders: Vec<PathBuf> = env::split_paths(&path).collect();
         let known =
             self.programs.iter().flat_map(|name| folders.iter().map(move |at| at.join(name)));
-        known.map(PathBuf::into_os_string).find(answers)
+        let mut known = known.map(PathBuf::into_os_string);
+        known.find(|program| process::answers(program, &["--version"]))
     }
 }
 

@@ -116,7 +116,7 @@ test("why keys cannot be had is told to the app, and not to the client", async (
   const { issuer: name, audience } = issuer;
   const answers = [
     [async () => new Response("gone", { status: 404 }), /answered 404/],
-    [async () => new Response("<html>"), /no usable keys/],
+    [async () => new Response("<html>"), /no usable keys of the token's issuer/],
     [async () => Promise.reject(new TypeError("ECONNREFUSED")), /cannot be asked/],
   ];
   for (const [fetch, why] of answers) {
